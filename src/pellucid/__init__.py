@@ -1,0 +1,67 @@
+"""pellucid: train vision networks on your own images, and see through them.
+
+Everything public is reached from here and imported when first used, so that ``import pellucid``
+stays instant and does not load torch.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pellucid.version import __version__
+
+if TYPE_CHECKING:
+    from pellucid.attribution.explain import explain
+    from pellucid.core.archive import load
+    from pellucid.core.errors import BadInput, PellucidError
+    from pellucid.core.types import Explanation, Frame, Receipt, Sample, View
+    from pellucid.data.images import read
+    from pellucid.features.regions import regions
+    from pellucid.models.inputs import InputSpec
+    from pellucid.models.network import Network
+    from pellucid.models.open import open
+
+_HOMES = {
+    "BadInput": "pellucid.core.errors",
+    "Explanation": "pellucid.core.types",
+    "Frame": "pellucid.core.types",
+    "InputSpec": "pellucid.models.inputs",
+    "Network": "pellucid.models.network",
+    "PellucidError": "pellucid.core.errors",
+    "Receipt": "pellucid.core.types",
+    "Sample": "pellucid.core.types",
+    "View": "pellucid.core.types",
+    "explain": "pellucid.attribution.explain",
+    "load": "pellucid.core.archive",
+    "open": "pellucid.models.open",
+    "read": "pellucid.data.images",
+    "regions": "pellucid.features.regions",
+}
+
+__all__ = [
+    "BadInput",
+    "Explanation",
+    "Frame",
+    "InputSpec",
+    "Network",
+    "PellucidError",
+    "Receipt",
+    "Sample",
+    "View",
+    "__version__",
+    "explain",
+    "load",
+    "open",
+    "read",
+    "regions",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
+    import_module("pellucid.core.types")  # registers the kinds that load() reads
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,102 @@
+"""What is explained: one number a sample, chosen by a class's name, an index, "top" or any function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from pellucid.core.errors import BadInput
+from pellucid.models.network import Network, first_tensor
+
+Of = Literal["logit", "probability"]
+Wanted = str | int | Callable[[Any], Tensor] | Sequence[str | int] | Tensor
+
+
+@dataclass(frozen=True)
+class Target:
+    """A resolved target: call it on the module's output and get one number a sample, [N].
+
+    names: what it is called, one a sample. indices: [N] output indices, or None where ``function``
+    computes the number. of: the logit, or the softmax's probability (normalised within each sample).
+    """
+
+    names: tuple[str, ...]
+    indices: Tensor | None = None
+    function: Callable[[Any], Tensor] | None = None
+    of: Of = "logit"
+
+    def __call__(self, output: Any) -> Tensor:
+        if self.function is not None:
+            return _one_number(self.function(output), self.names[0])
+        scores = first_tensor(output)
+        if self.of == "probability":
+            scores = scores.softmax(1)
+        return scores.gather(1, self.indices[:, None])[:, 0]
+
+    def rows(self, which: Tensor) -> Target:
+        """The target of a batch made of the samples ``which`` (indices, repeats allowed)."""
+        if self.indices is None:
+            return self
+        return replace(self, indices=self.indices[which.to(self.indices.device)])
+
+
+def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
+    """Turn what the user asked for into a Target for the batch ``x`` [N, C, H, W].
+
+    wanted: a class's name, an index, "top" (each sample's own best class), one of these a sample,
+    or a function of the module's output that gives [N].
+    """
+    if of not in ("logit", "probability"):
+        raise BadInput(f"of is {of!r}", cure="pass 'logit' or 'probability'")
+    if callable(wanted):
+        name = getattr(wanted, "__name__", type(wanted).__name__)
+        return Target((name,) * len(x), function=wanted)
+    with torch.no_grad():
+        scores = first_tensor(network(x[:1]))
+    if scores.ndim != 2:
+        cure = "pass a function that makes one number a sample of it"
+        raise BadInput(
+            f"the output's shape is {tuple(scores.shape)}, not [sample, class]", where=network.name, cure=cure
+        )
+    many = isinstance(wanted, Sequence | Tensor) and not isinstance(wanted, str)
+    each = list(wanted) if many else [wanted] * len(x)
+    if len(each) != len(x):
+        raise BadInput(f"{len(each)} targets for {len(x)} samples", cure="pass one, or one a sample")
+    best = _best(network, x) if "top" in [e for e in each if isinstance(e, str)] else None
+    indices = [int(best[i]) if e == "top" else _index(network, e, scores.shape[1]) for i, e in enumerate(each)]
+    names = tuple(network.class_name(i) for i in indices)
+    # A network that already ends in a softmax, or predicts plain values, has nothing to normalise.
+    kind: Of = of if network.output == "logits" else "logit"
+    return Target(names, torch.tensor(indices, device=x.device), of=kind)
+
+
+@torch.no_grad()
+def _best(network: Network, x: Tensor) -> Tensor:
+    size = network.batch_size(x, gradient=False)
+    return torch.cat([first_tensor(network(part)).argmax(1) for part in x.split(size)])
+
+
+def _index(network: Network, wanted: Any, outputs: int) -> int:
+    if isinstance(wanted, Tensor) or hasattr(wanted, "__index__"):
+        index = int(wanted)
+    elif isinstance(wanted, str):
+        index = network.class_index(wanted)
+    else:
+        raise BadInput(
+            f"a {type(wanted).__name__} is no target", cure="pass a class's name, an index, 'top' or a function"
+        )
+    if not 0 <= index < outputs:
+        raise BadInput(f"class index {index} is out of range", where=network.name, cure=f"pass 0 to {outputs - 1}")
+    return index
+
+
+def _one_number(scores: Any, name: str) -> Tensor:
+    if not isinstance(scores, Tensor) or scores.ndim != 1:
+        shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
+        cure = "reduce everything but the first axis, for example output[:, 3] or output.flatten(1).sum(1)"
+        raise BadInput(f"target {name} gives {shape}, not one number a sample", cure=cure)
+    return scores

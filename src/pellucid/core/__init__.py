@@ -1,0 +1,1 @@
+"""Floor 0: the types, errors and registries that every other room speaks in."""

@@ -1,0 +1,150 @@
+"""What a network wants to be fed, and the way from a Sample to its tensor and back to a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from pellucid.core.errors import BadInput
+from pellucid.core.types import Frame, Sample
+
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's own RGB → L
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """Size, value range and normalisation of a network's input.
+
+    size: (height, width) in pixels. mean, std: one number a channel, applied after the pixel
+    values 0…255 were mapped onto ``range``. interpolation: "nearest", "bilinear", "bicubic" or
+    "lanczos". crop: the share of the picture's shorter side that the network sees, centred;
+    None squeezes the whole picture into ``size``, whatever its proportions.
+    """
+
+    size: tuple[int, int] = (224, 224)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
+    range: tuple[float, float] = (0.0, 1.0)
+    interpolation: str = "bilinear"
+    crop: float | None = 0.875
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or not self.mean:
+            raise BadInput(f"{len(self.mean)} means but {len(self.std)} standard deviations", where="InputSpec")
+        if any(s <= 0 for s in self.std) or min(self.size) < 1 or self.range[0] >= self.range[1]:
+            raise BadInput(
+                f"size {self.size}, range {self.range}, std {self.std}",
+                where="InputSpec",
+                cure="all must be positive and ordered",
+            )
+        if self.crop is not None and not 0 < self.crop <= 1:
+            raise BadInput(f"crop is {self.crop}", where="InputSpec", cure="pass a share above 0 and up to 1, or None")
+        if self.interpolation not in _FILTERS:
+            raise BadInput(
+                f"interpolation {self.interpolation!r}", where="InputSpec", cure=f"one of {', '.join(_FILTERS)}"
+            )
+
+    @property
+    def channels(self) -> int:
+        """How many channels the network takes."""
+        return len(self.mean)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(channels, height, width)."""
+        return (self.channels, *self.size)
+
+    def frame(self, height: int, width: int) -> Frame:
+        """The part of a height × width picture that enters the network."""
+        if self.crop is None:
+            return Frame(height, width, 0.0, 0.0, float(height), float(width))
+        # The largest box of the input's own proportions, shrunk to the crop's share, in the middle.
+        scale = self.crop * min(height / self.size[0], width / self.size[1])
+        h, w = self.size[0] * scale, self.size[1] * scale
+        top, left = (height - h) / 2, (width - w) / 2
+        return Frame(height, width, top, left, top + h, left + w)
+
+    def tensor(self, sample: Sample) -> tuple[Tensor, Frame]:
+        """A picture as the network wants it: float32 [channels, height, width], and where it was cut."""
+        picture = _with_channels(_pixels(sample), self.channels, sample)
+        frame = self.frame(*picture.shape[:2])
+        box = (frame.left, frame.top, frame.right, frame.bottom)
+        size, how = (self.size[1], self.size[0]), _FILTERS[self.interpolation]
+        planes = [np.asarray(Image.fromarray(p).resize(size, how, box)) for p in np.moveaxis(picture, -1, 0)]
+        values = torch.from_numpy(np.stack(planes).astype(np.float32))
+        return self.normalise(values), frame
+
+    def normalise(self, pixels: Tensor) -> Tensor:
+        """Pixel values 0…255 [..., channels, height, width] to the network's own values."""
+        low, high = self.range
+        mean, std = self._constants(pixels)
+        return (pixels * ((high - low) / 255) + low - mean) / std
+
+    def pictures(self, x: Tensor) -> np.ndarray:
+        """What the network sees, as uint8 [sample, height, width, 3]; the inverse of ``normalise``."""
+        low, high = self.range
+        mean, std = self._constants(x)
+        pixels = ((x * std + mean - low) * (255 / (high - low))).round().clamp(0, 255)
+        colours = pixels if x.shape[1] == 3 else pixels[:, :1].expand(-1, 3, -1, -1)
+        return colours.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
+
+    def _constants(self, like: Tensor) -> tuple[Tensor, Tensor]:
+        make = lambda v: torch.tensor(v, dtype=like.dtype, device=like.device)[:, None, None]  # noqa: E731
+        return make(self.mean), make(self.std)
+
+
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+def batch(samples: Sequence[Sample], spec: InputSpec) -> tuple[Tensor, tuple[Frame, ...]]:
+    """Samples as one batch [sample, channels, height, width], and the frame of each."""
+    pairs = [spec.tensor(s) for s in samples]
+    return torch.stack([t for t, _ in pairs]), tuple(f for _, f in pairs)
+
+
+def _pixels(sample: Sample) -> np.ndarray:
+    """The sample's array as uint8 [height, width, channel]."""
+    array = sample.array if sample.array.ndim == 3 else sample.array[..., None]
+    where = sample.source or "sample"
+    if sample.axes[:2] != ("height", "width") or array.ndim != 3:
+        raise BadInput(
+            f"axes {sample.axes} are not a picture's",
+            where=where,
+            cure="pass (height, width) or (height, width, channel)",
+        )
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.bool_:
+        return array.astype(np.uint8) * 255
+    if array.dtype.kind == "f" and array.min() >= 0 and array.max() <= 1:
+        return (array * 255).round().astype(np.uint8)
+    cure = "pass uint8 pixels 0…255, floats 0…1, or a preprocessed tensor [N, C, H, W]"
+    raise BadInput(
+        f"{array.dtype} values from {array.min():g} to {array.max():g} are no pixels", where=where, cure=cure
+    )
+
+
+def _with_channels(picture: np.ndarray, wanted: int, sample: Sample) -> np.ndarray:
+    """Grey for an RGB network is repeated, RGB for a grey one is weighted; anything else is an error."""
+    given = picture.shape[2]
+    if given == wanted:
+        return picture
+    if given == 1:
+        return np.repeat(picture, wanted, axis=2)
+    if wanted == 1 and given == 3:
+        return (picture @ _LUMA).round().astype(np.uint8)[..., None]
+    raise BadInput(
+        f"{given} channels where the network takes {wanted}",
+        where=sample.source or "sample",
+        cure=f"pass 1 or {wanted}",
+    )

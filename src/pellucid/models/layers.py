@@ -1,0 +1,202 @@
+"""Naming layers: every module with its shape, the patterns that pick some, one a resolution by itself."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.core.errors import BadInput, near
+from pellucid.models.capture import tensors_in
+from pellucid.models.prepare import untouched
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A module as a forward pass shows it.
+
+    shape: of its last output for one sample, without the sample axis; None where it gave no tensor.
+    calls: how often it ran. order: when it finished, among all. resolution, input_resolution:
+    (height, width) of a feature map that it gives or takes. stage: 1, 2, … where it is the
+    representative of a resolution, else None.
+    """
+
+    name: str
+    type: str
+    depth: int
+    parameters: int
+    own_parameters: int
+    shape: tuple[int, ...] | None
+    input_shape: tuple[int, ...] | None
+    calls: int
+    order: int
+    leaf: bool
+    stage: int | None = None
+
+    resolution: tuple[int, int] | None = None
+    input_resolution: tuple[int, int] | None = None
+
+
+def _resolution(shape: tuple[int, ...] | None, size: torch.Size) -> tuple[int, int] | None:
+    """(height, width) of a feature map; None for vectors, tokens, single pixels and channels-last maps.
+
+    A map keeps the proportions of the network's input (``size``, [height, width]) up to rounding;
+    that tells [channel, height, width] from the [height, width, channel] of some blocks' inside.
+    """
+    if shape is None or len(shape) != 3 or shape[1] * shape[2] <= 1:
+        return None
+    height, width = shape[1:]
+    fits = abs(height * size[1] - width * size[0]) <= max(size)
+    return (height, width) if fits else None
+
+
+def layer_tree(module: nn.Module, probe: Tensor) -> tuple[Layer, ...]:
+    """All modules below ``module`` in the order of definition, as one pass over ``probe`` shows them."""
+    seen: dict[str, dict[str, Any]] = {}
+    handles = []
+    clock = itertools.count()
+
+    def note(name: str, inputs: Any, output: Any) -> None:
+        first = lambda value: next((tuple(t.shape[1:]) for t in tensors_in(value)), None)  # noqa: E731
+        calls = seen[name]["calls"] + 1 if name in seen else 1
+        seen[name] = {"calls": calls, "order": next(clock), "shape": first(output), "given": first(inputs)}
+
+    for name, each in module.named_modules():
+        if name:
+            handles.append(each.register_forward_hook(lambda m, i, o, name=name: note(name, i, o)))
+    try:
+        with untouched(module), torch.no_grad():
+            module(probe)
+    except RuntimeError as error:
+        cure = "give the InputSpec that this module takes (size, channels)"
+        raise BadInput(
+            f"the network does not run on an input of shape {tuple(probe.shape)}: {_short(error)}", cure=cure
+        ) from error
+    finally:
+        for handle in handles:
+            handle.remove()
+    size = probe.shape[-2:]
+    layers = [_layer(n, m, seen.get(n), size) for n, m in module.named_modules() if n]
+    stages = {name: i for i, name in enumerate(_representatives(layers, module), start=1)}
+    return tuple(replace(layer, stage=stages.get(layer.name)) for layer in layers)
+
+
+def _short(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _layer(name: str, module: nn.Module, fact: dict[str, Any] | None, size: torch.Size) -> Layer:
+    fact = fact or {"calls": 0, "order": -1, "shape": None, "given": None}
+    return Layer(
+        name=name,
+        type=type(module).__name__,
+        depth=name.count("."),
+        parameters=sum(p.numel() for p in module.parameters()),
+        own_parameters=sum(p.numel() for p in module.parameters(recurse=False)),
+        shape=fact["shape"],
+        input_shape=fact["given"],
+        calls=fact["calls"],
+        order=fact["order"],
+        leaf=next(module.children(), None) is None,
+        resolution=_resolution(fact["shape"], size),
+        input_resolution=_resolution(fact["given"], size),
+    )
+
+
+# -- stages ---------------------------------------------------------------------------------------
+
+
+def stage_names(layers: Sequence[Layer]) -> list[str]:
+    """The representatives, finest resolution first."""
+    return [l.name for l in sorted((l for l in layers if l.stage), key=lambda l: l.stage or 0)]
+
+
+def _representatives(layers: list[Layer], module: nn.Module) -> list[str]:
+    """For each resolution the last layer that everything deeper is computed from, in order of execution.
+
+    Left out are poolings, which only thin out what came before, and the inside of a block that
+    leaves the resolution (its first half still has the old one, but a shortcut runs past it).
+    """
+    plain = {n for n, m in module.named_modules() if type(m) is nn.Sequential}
+    usable = [l for l in layers if l.resolution and "Pool" not in l.type and not _inside_transition(l, layers, plain)]
+    usable.sort(key=lambda l: l.order)
+    by_size: dict[tuple[int, int], list[Layer]] = {}
+    for layer in usable:
+        by_size.setdefault(layer.resolution or (0, 0), []).append(layer)
+    innermost = {size: next((l for l in reversed(ls) if l.leaf), ls[-1]) for size, ls in by_size.items()}
+    chosen = []
+    for size, candidates in by_size.items():
+        others = [l.name for s, l in innermost.items() if s != size]
+        # The outermost name that still means this resolution alone: ``layer4``, not ``layer4.2.relu``.
+        fits = [l for l in candidates if not any(o.startswith(l.name + ".") for o in others)]
+        if fits:
+            chosen.append(fits[-1])
+    return [l.name for l in sorted(chosen, key=lambda l: l.order)]
+
+
+def _inside_transition(layer: Layer, layers: list[Layer], plain: set[str]) -> bool:
+    """Whether it lies inside a block that enters with the layer's resolution and leaves with another."""
+    for outer in layers:
+        if outer.name in plain or not layer.name.startswith(outer.name + "."):
+            continue
+        enters, leaves = outer.input_resolution, outer.resolution
+        sizes = {l.resolution for l in layers if l.resolution and l.name.startswith(outer.name + ".")}
+        if enters == layer.resolution != leaves and len(sizes) <= 2:
+            return True
+    return False
+
+
+# -- patterns -------------------------------------------------------------------------------------
+
+
+def find(pattern: str, layers: Sequence[Layer], *, where: str = "") -> list[str]:
+    """Names that match ``pattern``, in the order of definition; none is an error.
+
+    ``blocks.4`` a name · ``relu:2`` the second call of a module that runs several times ·
+    ``blocks.*`` a glob (``*`` within one level, ``**`` across levels) · ``re:conv[12]$`` a regular
+    expression · ``type:Conv2d`` a class's name (glob) · ``stage:2``, ``stage:last``, ``stage:*``.
+    """
+    names = [l.name for l in layers]
+    base, _, call = pattern.rpartition(":")
+    if pattern in names or (call.isdigit() and base in names):
+        return [pattern]
+    kind, colon, rest = pattern.partition(":")
+    if colon and kind == "re":
+        found = [n for n in names if _regex(rest).search(n)]
+    elif colon and kind == "type":
+        found = [l.name for l in layers if _glob(rest).fullmatch(l.type)]
+    elif colon and kind == "stage":
+        found = _stages(rest, layers)
+    else:
+        found = [n for n in names if _glob(pattern).fullmatch(n)]
+    if found:
+        return found
+    known = {"type": [l.type for l in layers], "stage": ["last", *map(str, range(1, len(stage_names(layers)) + 1))]}
+    cure = near(rest, dict.fromkeys(known[kind])) if colon and kind in known else near(pattern, names)
+    raise BadInput(f"no layer matches {pattern!r}", where=where, cure=cure)
+
+
+def _stages(which: str, layers: Sequence[Layer]) -> list[str]:
+    names = stage_names(layers)
+    if which == "last":
+        return names[-1:]
+    if which.isdigit():
+        return names[int(which) - 1 : int(which)] if int(which) else []
+    return names if which == "*" else []
+
+
+def _glob(pattern: str) -> re.Pattern[str]:
+    parts = {"**": ".*", "*": r"[^.]*", "?": r"[^.]"}
+    return re.compile("".join(parts.get(p) or re.escape(p) for p in re.split(r"(\*\*|\*|\?)", pattern) if p))
+
+
+def _regex(pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern)
+    except re.error as error:
+        raise BadInput(f"re:{pattern} is not a regular expression ({error})") from error

@@ -1,0 +1,217 @@
+"""An opened model: the only thing that a method sees of it, wherever it came from."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.core.errors import BadInput, near
+from pellucid.models.capture import capture
+from pellucid.models.inputs import InputSpec
+from pellucid.models.layers import Layer, find, layer_tree, stage_names
+from pellucid.models.memory import batch_size
+from pellucid.models.prepare import Prepared, prepare, untouched
+from pellucid.models.state import fingerprint
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A module with what is needed to use it: its input, its classes, what it puts out.
+
+    output: "logits" (scores a class, before the softmax), "probabilities" or "values" (regression).
+    classes: names by output index; a name may list synonyms with commas; None where unknown.
+    weights: in words, where the weights came from.
+    """
+
+    module: nn.Module
+    input: InputSpec
+    name: str
+    classes: tuple[str, ...] | None = None
+    output: str = "logits"
+    weights: str = "as given"
+    preparation: Prepared | None = None
+    _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __call__(self, x: Tensor) -> Any:
+        """The module's output for ``x`` [N, C, H, W], in the memory format that its copy likes best."""
+        if self.preparation and "channels_last" in self.preparation.steps and x.ndim == 4:
+            x = x.contiguous(memory_format=torch.channels_last)
+        return self.module(x)
+
+    def __repr__(self) -> str:
+        size = " × ".join(map(str, self.input.shape))
+        outputs = f", {len(self.classes)} classes" if self.classes else ""
+        return f"Network({self.name}: {size} → {self.output}{outputs}, weights {self.weights})"
+
+    @property
+    def device(self) -> torch.device:
+        """Where its parameters live."""
+        first = next(chain(self.module.parameters(), self.module.buffers()), None)
+        return torch.device("cpu") if first is None else first.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The floating type that it computes in."""
+        return next((p.dtype for p in self.module.parameters() if p.dtype.is_floating_point), torch.float32)
+
+    def to(self, device: str | torch.device) -> Network:
+        """The same network on another device; the user's module stays where it is."""
+        if torch.device(device).type == self.device.type:
+            return self
+        return dataclasses.replace(self, module=copy.deepcopy(self.module).to(device), _cache={})
+
+    def probe(self, count: int = 1, *, seed: int = 0) -> Tensor:
+        """Seeded noise of the input's shape, to learn shapes from and to prove copies equal."""
+        generator = torch.Generator().manual_seed(seed)
+        return torch.randn((count, *self.input.shape), generator=generator).to(self.device, self.dtype)
+
+    # -- layers ---------------------------------------------------------------------------------
+
+    def tree(self) -> tuple[Layer, ...]:
+        """Every module with its output's shape, its parameters and its stage, in the order of definition."""
+        return self._remembered("tree", lambda: layer_tree(self.module, self.probe()))
+
+    def layers(self, pattern: str = "*") -> list[str]:
+        """Names of the layers that match: a name, a glob, ``re:…``, ``type:…``, ``stage:…``."""
+        return find(pattern, self.tree(), where=self.name)
+
+    def stages(self) -> list[str]:
+        """One representative layer for each spatial resolution, finest first."""
+        return stage_names(self.tree())
+
+    def capture(self, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """The named layers' outputs for ``x``, the pass ended after the last of them."""
+        calls = {layer.name: layer.calls for layer in self.tree()}
+        exact = {n: f"{n}:{calls[n]}" if calls.get(n) else n for n in names}
+        taken = capture(self.module, x, list(exact.values()), run=self)
+        return {n: taken[e] for n, e in exact.items()}
+
+    # -- speed ----------------------------------------------------------------------------------
+
+    def prepared(self, *, keep: Sequence[str] = ()) -> Network:
+        """The same network on a faster copy of its module, proven equal on a probe.
+
+        keep: layers whose own outputs are wanted, so that no batch norm is folded into them.
+        ``preparation`` of the result says what was done and how far its output differs.
+        """
+        kept = tuple(sorted(k.partition(":")[0] for k in keep))
+        return self._remembered(("prepared", kept), lambda: self._prepare(kept))
+
+    def _prepare(self, keep: tuple[str, ...]) -> Network:
+        done = prepare(self.module, self.probe(2), keep=keep)
+        cache = {"mark": fingerprint(done.module), "tree": self.tree(), "facts": self.facts()}
+        return dataclasses.replace(self, module=done.module, preparation=done, _cache=cache)
+
+    def batch_size(self, x: Tensor, *, gradient: bool) -> int:
+        """How many inputs like ``x`` fit into one pass, from what memory is free."""
+        return batch_size(self.tree(), x, self.input.size, gradient=gradient)
+
+    def _remembered(self, key: Any, make: Any) -> Any:
+        """Made once for these weights: a changed parameter makes it anew."""
+        mark = fingerprint(self.module)
+        if self._cache.get("mark") != mark:
+            self._cache.clear()
+            self._cache["mark"] = mark
+        if key not in self._cache:
+            self._cache[key] = make()
+        return self._cache[key]
+
+    # -- outputs --------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def predict(self, x: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
+        """The best outputs of each sample of ``x`` [N, C, H, W] as (index, name, probability).
+
+        A regression network gives its values instead of probabilities, in the order of the outputs.
+        """
+        with untouched(self.module):
+            output = first_tensor(self(x.to(self.device, self.dtype))).float()
+        if output.ndim != 2:
+            raise BadInput(f"the output's shape {tuple(output.shape)} is not one row a sample", where=self.name)
+        if not torch.isfinite(output).all():
+            raise BadInput("the output is not finite", where=self.name, cure="check the weights and the input's range")
+        if self.output == "values":
+            return [[(i, self.class_name(i), float(v)) for i, v in enumerate(row[:top])] for row in output]
+        shares = output.softmax(1) if self.output == "logits" else output
+        best = shares.topk(min(top, shares.shape[1]), dim=1)
+        return [
+            [(int(i), self.class_name(int(i)), float(p)) for p, i in zip(ps, rows, strict=True)]
+            for ps, rows in zip(best.values, best.indices, strict=True)
+        ]
+
+    def class_name(self, index: int) -> str:
+        """The first of the class's names, or ``output 7`` where names are unknown."""
+        if self.classes is None or index >= len(self.classes):
+            return f"output {index}"
+        return self.classes[index].split(",")[0].strip()
+
+    def class_index(self, name: str) -> int:
+        """The output that is called ``name`` (any synonym, in any case); or a number in words."""
+        if name.strip().lstrip("-").isdigit():
+            return int(name)
+        if self.classes is None:
+            cure = "pass the output's index, or classes= when opening the network"
+            raise BadInput(f"class {name!r} is asked for, but the classes have no names", where=self.name, cure=cure)
+        wanted = name.strip().lower()
+        exact = [i for i, c in enumerate(self.classes) if wanted == c.lower()]
+        found = exact or [i for i, c in enumerate(self.classes) if wanted in map(str.strip, c.lower().split(","))]
+        if len(found) > 1:
+            raise BadInput(
+                f"{len(found)} classes are called {name!r}", where=self.name, cure=f"pass one of the indices {found}"
+            )
+        if not found:
+            synonyms = [s.strip() for c in self.classes for s in c.split(",")]
+            raise BadInput(f"unknown class {name!r}", where=self.name, cure=near(name, synonyms))
+        return found[0]
+
+    # -- identity -------------------------------------------------------------------------------
+
+    def facts(self) -> Mapping[str, Any]:
+        """What a receipt says of the network: its name, its weights' hash, its preprocessing."""
+        return self._remembered("facts", self._facts)
+
+    def _facts(self) -> Mapping[str, Any]:
+        return {
+            "model": self.name,
+            "weights": self.weights,
+            "weights_sha256": _sha256(self.module),
+            "parameters": sum(p.numel() for p in self.module.parameters()),
+            "preprocessing": dataclasses.asdict(self.input),
+            "device": str(self.device),
+            "dtype": str(self.dtype).removeprefix("torch."),
+        }
+
+
+def first_tensor(output: Any) -> Tensor:
+    """The tensor of a module's output: itself, or the first one in its tuple, list or mapping."""
+    if isinstance(output, Tensor):
+        return output
+    if isinstance(output, Mapping):
+        # transformers-style outputs call it "logits", torchvision's segmentation models "out"
+        keys = [k for k in ("logits", "out") if k in output] or list(output)
+        return first_tensor(output[keys[0]])
+    if isinstance(output, tuple | list) and output:
+        return first_tensor(output[0])
+    raise BadInput(
+        f"the network gives a {type(output).__name__}, not a tensor", cure="wrap it in a module that returns one"
+    )
+
+
+def _sha256(module: nn.Module) -> str:
+    """A hash of all parameters and buffers, by name, type, shape and bytes."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        if not isinstance(tensor, Tensor):
+            continue
+        plain = tensor.detach().cpu().contiguous()
+        digest.update(f"{name} {plain.dtype} {tuple(plain.shape)};".encode())
+        digest.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

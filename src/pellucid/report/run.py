@@ -1,0 +1,54 @@
+"""What one report shows: the values that the command line gathers and the page draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pellucid.core.types import Explanation, View
+from pellucid.version import __version__
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """One class that the network saw in a photo. probability: 0 to 1."""
+
+    index: int
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoResult:
+    """One photo and what was found of it.
+
+    picture: the whole source, uint8 [height, width, 3]. predictions: the most probable first.
+    explanations: each of one sample, whose ``pictures[0]`` is the crop that the network saw.
+    """
+
+    name: str
+    source: str
+    picture: np.ndarray
+    predictions: tuple[Prediction, ...] = ()
+    explanations: tuple[Explanation, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One run of ``explain``.
+
+    command, python: the lines that reproduce it. network: facts by name, in the order to show
+    them; ``name`` is the headline. seconds: how long the whole run took.
+    """
+
+    command: str
+    python: str
+    network: Mapping[str, Any]
+    photos: tuple[PhotoResult, ...]
+    regions: View | None = None
+    seconds: float = 0.0
+    seed: int | None = None
+    version: str = field(default=__version__)

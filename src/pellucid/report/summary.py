@@ -1,0 +1,88 @@
+"""What ``summary.json`` says: a run's results without its pixels, in a versioned schema."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pellucid.core.types import Explanation, Receipt
+from pellucid.report.colours import PERCENTILE, is_flat, scale_of
+from pellucid.report.plain import plain
+from pellucid.report.planes import plane_of
+from pellucid.report.run import PhotoResult, Run
+from pellucid.report.words import words_of
+
+SCHEMA = "pellucid.explain/1"
+
+#: For each photo, the stem of each explanation's file: ``stem.png``, and its name in the archive.
+Stems = list[list[str]]
+
+
+def summary_of(run: Run, stems: Stems, region_files: list[str]) -> dict[str, Any]:
+    """The run as strict JSON values. stems: one a photo and explanation, in their order."""
+    photos = [_photo(photo, own) for photo, own in zip(run.photos, stems, strict=True)]
+    return plain(
+        {
+            "schema": SCHEMA,
+            "version": run.version,
+            "command": run.command,
+            "python": run.python,
+            "seed": run.seed,
+            "seconds": run.seconds,
+            "network": run.network,
+            "colour_scale": {"rule": "percentile of |value| of each map", "percentile": PERCENTILE},
+            "photos": photos,
+            "regions": _regions(run, region_files),
+            "warnings": sum(w["level"] == "warning" for p in photos for e in p["explanations"] for w in e["words"]),
+            "files": {"page": "index.html", "arrays": "explanations.npz"},
+        }
+    )
+
+
+def _photo(photo: PhotoResult, stems: list[str]) -> dict[str, Any]:
+    return {
+        "name": photo.name,
+        "source": photo.source,
+        "height": photo.picture.shape[0],
+        "width": photo.picture.shape[1],
+        "predictions": [vars(p) for p in photo.predictions],
+        "explanations": [_explanation(e, stem) for e, stem in zip(photo.explanations, stems, strict=True)],
+    }
+
+
+def _explanation(explanation: Explanation, stem: str) -> dict[str, Any]:
+    values = plane_of(explanation)
+    return {
+        "method": explanation.method,
+        "target": explanation.target[0],
+        "options": explanation.options,
+        "file": f"{stem}.png",
+        "array": stem,
+        "axes": explanation.axes,
+        "shape": explanation.values.shape,
+        "scale": scale_of(values),
+        "flat": is_flat(values),
+        "receipt": receipt_of(explanation.receipt),
+        "words": [{"level": s.level, "text": s.text} for s in words_of(explanation)],
+    }
+
+
+def receipt_of(receipt: Receipt) -> dict[str, Any]:
+    """A receipt's fields by name, provenance as a plain mapping."""
+    return {name: getattr(receipt, name) for name in Receipt.__dataclass_fields__}
+
+
+def _regions(run: Run, files: list[str]) -> dict[str, Any] | None:
+    view = run.regions
+    if view is None:
+        return None
+    return {
+        "layers": [n.removeprefix("labels/") for n in view.arrays if n.startswith("labels/")],
+        "names": view.names,
+        "table": view.table,
+        "options": view.options,
+        "notes": view.notes,
+        "seconds": view.seconds,
+        "provenance": view.provenance,
+        "files": files,
+        "array": "regions",
+    }
