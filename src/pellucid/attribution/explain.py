@@ -21,6 +21,7 @@ from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
 from pellucid.version import __version__
 
+
 def explain(
     network: Network,
     inputs: Inputs,

@@ -45,11 +45,11 @@ def silhouette(x: Tensor, labels: Tensor) -> float | None:
     clusters = int(labels.max()) + 1
     if clusters < 2:
         return None
-    member = labels[:, None] == torch.arange(clusters)
+    x, member = x.double(), labels[:, None] == torch.arange(clusters)
     sizes = member.sum(0)
-    distances = sizes - x.double() @ (member.T.double() @ x.double())  # to all of a group together
+    distances = sizes - x @ (x.T @ member.double())  # to all of a group together
     own, size = distances.gather(1, labels[:, None]).squeeze(1), sizes[labels]
-    within = (own - (1 - x.double().square().sum(1))) / (size - 1).clamp_min(1)  # without the row itself
+    within = (own - (1 - x.square().sum(1))) / (size - 1).clamp_min(1)  # without the row itself
     nearest = (distances / sizes).masked_fill(member, torch.inf).min(1).values
     value = (nearest - within) / torch.maximum(nearest, within).clamp_min(1e-12)
     return float(torch.where(size > 1, value, 0).mean())

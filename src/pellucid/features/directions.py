@@ -19,6 +19,9 @@ FEWEST = 3
 #: Shares of the variance below this are rounding, as are distances from the mean below its root.
 _ROUNDING = 1e-8
 
+#: A channel that changes by less than this share of its largest value does not change.
+_STILL = 1e-5
+
 _CHUNK = 8192
 
 
@@ -47,7 +50,7 @@ def directions(coordinates: Tensor) -> Tensor:
 
 def is_flat(cells: Tensor) -> bool:
     """Whether all cells are the same, up to rounding."""
-    return float((cells - cells[0]).abs().max()) <= _ROUNDING**0.5 * 0.1 * float(cells.abs().max())
+    return bool(((cells - cells[0]).abs().amax(0) <= _STILL * cells.abs().amax(0)).all())
 
 
 def fit_basis(cells: Tensor) -> Basis:

@@ -1,11 +1,13 @@
-"""Spherical k-means: group directions by cosine (Dhillon & Modha 2001, algorithm 1; seeding: Arthur & Vassilvitskii 2007).
+"""Spherical k-means: group directions by cosine.
 
-Many runs go through one matrix product: restarts, and the refits on half of the cells by which
-stability is measured, differ only in their start and in which rows count.
+Dhillon & Modha 2001, algorithm 1, seeded as Arthur & Vassilvitskii 2007 do. All restarts go through
+one matrix product.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +38,22 @@ class Clusters:
     cosine: float
 
 
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread within the block, so that sums are added in one order on every machine.
+
+    It is also faster: the products are small, and threads that wait for each other after each of
+    them cost more than they save (three to twenty times as much where the cores are busy).
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+@one_thread()
 def spherical_kmeans(
     x: Tensor, clusters: int, *, restarts: int = 10, seed: int = 0, most: int = MOST, race: int = RACE
 ) -> Clusters:
@@ -47,10 +65,8 @@ def spherical_kmeans(
     generator = torch.Generator().manual_seed(seed)
     fitted = x[draw(len(x), most, generator)]
     track = fitted[draw(len(fitted), max(race, clusters), generator)]
-    start = plus_plus(track, clusters, restarts, generator)
-    centroids, cosines = lloyd(track, start, tolerance=1e-5)
-    best = centroids[cosines.argmax()][None]
-    centroids, _ = lloyd(fitted, best)
+    raced, cosines = lloyd(track, plus_plus(track, clusters, restarts, generator), tolerance=1e-4)
+    centroids, _ = lloyd(fitted, raced[cosines.argmax()][None])
     labels, cosine = assign(x, centroids[0])
     used, labels = labels.unique(return_inverse=True)
     return Clusters(centroids[0, used], labels, cosine)
@@ -63,17 +79,13 @@ def draw(total: int, most: int, generator: torch.Generator) -> Tensor:
     return torch.randperm(total, generator=generator)[:most].sort().values
 
 
-def plus_plus(
-    x: Tensor, clusters: int, runs: int, generator: torch.Generator, counts: Tensor | None = None
-) -> Tensor:
+def plus_plus(x: Tensor, clusters: int, runs: int, generator: torch.Generator) -> Tensor:
     """k-means++ for several runs at once: centroids [runs, k, d], each drawn in proportion to its distance.
 
-    counts: [runs, m], 1 where a row may be drawn in a run, else 0. Where no distinct direction is
-    left, a centroid is zero, which attracts nothing.
+    Where no distinct direction is left, a centroid is zero, which attracts nothing.
     """
     lengths = x.square().sum(1)
     far = lengths.expand(runs, -1)  # before the first draw every row is as far as any other
-    far = far if counts is None else far * counts
     chosen = []
     for _ in range(clusters):
         reach = far.double().cumsum(1)
@@ -86,19 +98,16 @@ def plus_plus(
     return torch.stack(chosen, 1)
 
 
-def lloyd(
-    x: Tensor, start: Tensor, *, counts: Tensor | None = None, steps: int = 100, tolerance: float = 1e-7
-) -> tuple[Tensor, Tensor]:
+def lloyd(x: Tensor, start: Tensor, *, steps: int = 100, tolerance: float = 1e-7) -> tuple[Tensor, Tensor]:
     """Assign and average in turn, for all runs together, until a step gains no more than ``tolerance``.
 
-    start: [runs, k, d]. counts: [runs, m], 1 where a row counts in a run, else 0. Gives the centroids
-    and, for them, the mean cosine [runs] of the rows that count; no step makes it smaller. A cluster
-    that lost all rows begins anew at the row that lies farthest from its centroid.
+    start: [runs, k, d]. Gives the centroids and, for them, the mean cosine [runs], which no step makes
+    smaller. A cluster that lost all rows begins anew at the row that lies farthest from its centroid.
     """
     centroids, cosines = start.clone(), torch.full((len(start),), -torch.inf, dtype=torch.float64)
     runs, moved = torch.arange(len(start)), start  # the runs that still move, and where they are
     for _ in range(steps):
-        found = _assigned(x, moved, None if counts is None else counts[runs])
+        found = _assigned(x, moved)
         gained = found.cosine > cosines[runs] + tolerance
         runs, found, moved = runs[gained], found.of(gained), moved[gained]
         centroids[runs], cosines[runs] = moved, found.cosine
@@ -133,7 +142,7 @@ class _Assigned:
         return _Assigned(self.sums[runs], self.sizes[runs], self.cosine[runs], self.stray[runs], self.astray[runs])
 
 
-def _assigned(x: Tensor, centroids: Tensor, counts: Tensor | None) -> _Assigned:
+def _assigned(x: Tensor, centroids: Tensor) -> _Assigned:
     """Chunk by chunk: similarities, nearest centroid, and the sums over each cluster, collected in float64."""
     (runs, k, d), numbers = centroids.shape, torch.arange(centroids.shape[1])[:, None]
     sums, sizes = torch.zeros(runs * k, d, dtype=torch.float64), torch.zeros(runs * k, dtype=torch.float64)
@@ -143,20 +152,15 @@ def _assigned(x: Tensor, centroids: Tensor, counts: Tensor | None) -> _Assigned:
     for first in range(0, len(x), _CHUNK):
         rows = x[first : first + _CHUNK]
         near = (flat @ rows.T).view(runs, k, -1).max(1)
-        member, similarity, far = (near.indices[:, None] == numbers).to(x.dtype), near.values, rows.square().sum(1)
-        distance = far - similarity
-        if counts is not None:
-            part = counts[:, first : first + _CHUNK]
-            member, similarity, distance = member * part[:, None], similarity * part, distance * part
-        member = member.view(runs * k, -1)
+        member = (near.indices[:, None] == numbers).to(x.dtype).view(runs * k, -1)
         sums += member @ rows
         sizes += member.sum(1)
-        cosine += similarity.sum(1, dtype=torch.float64)
-        worst = distance.max(1)
+        cosine += near.values.sum(1, dtype=torch.float64)
+        worst = (rows.square().sum(1) - near.values).max(1)
         farther = worst.values > astray
         stray, astray = torch.where(farther, worst.indices + first, stray), torch.maximum(worst.values, astray)
     sizes = sizes.view(runs, k)
-    return _Assigned(sums.view(runs, k, d), sizes, cosine / sizes.sum(1), stray, astray)
+    return _Assigned(sums.view(runs, k, d), sizes, cosine / len(x), stray, astray)
 
 
 def _averaged(centroids: Tensor, found: _Assigned, x: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -11,12 +12,9 @@ from torch.nn.functional import adaptive_avg_pool2d
 
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
-from pellucid.features.kmeans import draw
+from pellucid.features.kmeans import MOST, draw
 from pellucid.models.memory import SHARE, free_bytes
 from pellucid.models.network import Network
-
-#: Cells of all inputs together that a fit looks at.
-MOST = 50_000
 
 Taken = tuple[slice, Mapping[str, Tensor]]
 
@@ -36,13 +34,13 @@ class FeatureMaps:
         if self._remembered is not None:
             yield from self._remembered
             return
-        kept: list[Taken] | None = []
+        kept: list[Taken] = []
         for rows in track(self._batches(), "activations"):
             taken = rows, self._take(rows)
-            if kept is not None:
-                kept = [*kept, taken] if kept or self._fits(taken) else None
+            if self._fits(taken):
+                kept.append(taken)
             yield taken
-        self._remembered = kept
+        self._remembered = kept if sum(r.stop - r.start for r, _ in kept) == len(self.x) else None
 
     def _batches(self) -> list[slice]:
         size = self.network.batch_size(self.x, gradient=False)
@@ -52,11 +50,15 @@ class FeatureMaps:
         taken = self.network.capture(self.x[rows], self.layers)
         return {name: _checked(taken[name], name) for name in self.layers}
 
-    def _fits(self, first: Taken) -> bool:
-        """Whether what the first batch takes, times the number of batches, is little enough."""
-        rows, maps = first
+    @cached_property
+    def _room(self) -> float:
+        return SHARE * free_bytes(torch.device("cpu"))
+
+    def _fits(self, taken: Taken) -> bool:
+        """Whether so much for each input is little enough for all of them."""
+        rows, maps = taken
         size = sum(m.numel() * m.element_size() for m in maps.values()) / (rows.stop - rows.start)
-        return size * len(self.x) <= SHARE * free_bytes(torch.device("cpu"))
+        return size * len(self.x) <= self._room
 
 
 def _checked(output: Tensor, name: str) -> Tensor:
@@ -81,32 +83,40 @@ def cells_of(maps: Tensor) -> Tensor:
     return maps.permute(0, 2, 3, 1).reshape(-1, maps.shape[1])
 
 
-@dataclass
-class Drawn:
-    """A layer's cells, at most ``MOST`` of all, drawn with the seed.
+def colours_of(network: Network, x: Tensor) -> Tensor:
+    """Inputs as colours, float32 on the CPU, up to an offset and a factor, neither of which moves a region."""
+    std = torch.tensor(network.input.std, dtype=x.dtype, device=x.device)[:, None, None]
+    return (x * std).to("cpu", torch.float32)
 
-    cells: [m, C]. pixels: [m, channels], the mean input of the same places. grid: (h, w).
-    """
+
+@dataclass(frozen=True)
+class Drawn:
+    """Some of a layer's cells, [m, C], the mean colours of the same places, [m, channels], and its grid, (h, w)."""
 
     cells: Tensor
-    pixels: Tensor
+    colours: Tensor
     grid: tuple[int, int]
 
 
-def draw_cells(maps: FeatureMaps, pixels: Tensor, *, most: int = MOST, seed: int = 0) -> dict[str, Drawn]:
-    """The cells of each layer that a fit looks at; pixels: [N, channels, H, W], what they are compared with."""
-    parts: dict[str, list[tuple[Tensor, Tensor]]] = {name: [] for name in maps.layers}
+def draw_cells(maps: FeatureMaps, *, most: int = MOST, seed: int = 0) -> dict[str, Drawn]:
+    """The cells of each layer that a fit looks at: all, or ``most``, drawn with the seed.
+
+    Each layer draws by itself, so its cells do not depend on which others are looked at.
+    """
+    parts: dict[str, list[Drawn]] = {name: [] for name in maps.layers}
     picked: dict[str, Tensor] = {}
-    grids: dict[str, tuple[int, int]] = {}
     for rows, taken in maps:
+        pixels = colours_of(maps.network, maps.x[rows])
         for name, each in taken.items():
-            area = each.shape[2] * each.shape[3]
-            if name not in picked:  # each layer draws by itself, whichever others are looked at
-                generator = torch.Generator().manual_seed(seed)
-                picked[name] = draw(area * len(maps.x), most, generator)
-                grids[name] = (each.shape[2], each.shape[3])
-            here = picked[name] - rows.start * area
-            here = here[(here >= 0) & (here < area * len(each))]
-            means = adaptive_avg_pool2d(pixels[rows], each.shape[2:])
-            parts[name].append((cells_of(each)[here], cells_of(means)[here]))
-    return {n: Drawn(torch.cat([c for c, _ in p]), torch.cat([q for _, q in p]), grids[n]) for n, p in parts.items()}
+            height, width = each.shape[2:]
+            if name not in picked:
+                picked[name] = draw(height * width * len(maps.x), most, torch.Generator().manual_seed(seed))
+            here = picked[name] - rows.start * height * width
+            here = here[(here >= 0) & (here < height * width * len(each))]
+            means = adaptive_avg_pool2d(pixels, (height, width))
+            parts[name].append(Drawn(cells_of(each)[here], cells_of(means)[here], (height, width)))
+    return {name: _joined(p) for name, p in parts.items()}
+
+
+def _joined(parts: Sequence[Drawn]) -> Drawn:
+    return Drawn(torch.cat([p.cells for p in parts]), torch.cat([p.colours for p in parts]), parts[0].grid)

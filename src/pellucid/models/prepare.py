@@ -8,7 +8,7 @@ output agrees with the original's; the difference goes into the receipt.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -163,13 +163,12 @@ def _pairs(module: nn.Module, probe: Tensor) -> dict[nn.Module, nn.Module]:
 
 def _absorb(layer: Any, norm: Any) -> None:
     """W' = w·γ/σ and b' = (b − μ)·γ/σ + β, computed in float64."""
-    double: Callable[[Tensor | None], Tensor | None] = lambda t: None if t is None else t.double()  # noqa: E731
-    parts = [double(t) for t in (layer.weight, layer.bias, norm.running_mean, norm.running_var)]
-    scale = double(norm.weight), double(norm.bias)
-    if isinstance(layer, nn.Linear):
-        weight, bias = fusion.fuse_linear_bn_weights(*parts, norm.eps, *scale)  # type: ignore[arg-type]
-    else:
-        weight, bias = fusion.fuse_conv_bn_weights(*parts, norm.eps, *scale, transpose=layer.transposed)  # type: ignore[arg-type]
+    double = lambda t: None if t is None else t.double()  # noqa: E731
+    old = [double(t) for t in (layer.weight, layer.bias, norm.running_mean, norm.running_var)]
+    affine = double(norm.weight), double(norm.bias)
+    fold: Any = fusion.fuse_linear_bn_weights if isinstance(layer, nn.Linear) else fusion.fuse_conv_bn_weights
+    turned = {} if isinstance(layer, nn.Linear) else {"transpose": layer.transposed}
+    weight, bias = fold(*old, norm.eps, *affine, **turned)
     dtype = layer.weight.dtype
     layer.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
     layer.bias = nn.Parameter(bias.to(dtype), requires_grad=False)

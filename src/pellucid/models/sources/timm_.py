@@ -23,7 +23,7 @@ def open_timm(request: Request) -> Network:
         raise BadInput(f"timm knows no model {name!r}", cure=near(name, timm.list_models()))
     with fetching(f"timm:{name}"):
         module = timm.create_model(name, pretrained=request.weights == "default", **sized(request))
-    facts = module.pretrained_cfg
+    facts: Any = module.pretrained_cfg
     _, *size = facts["input_size"]
     spec = InputSpec(
         (size[0], size[1]),

@@ -1,0 +1,1 @@
+"""pellucid and its peers side by side, in one process. ``make bench`` writes RESULTS.md."""

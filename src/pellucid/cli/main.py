@@ -1,0 +1,65 @@
+"""``pellucid``: the commands, and what becomes of errors.
+
+Nothing here or in the command files imports torch before a command runs, so ``--help`` is instant.
+Data goes to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failure, 2 bad input,
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from pellucid.cli import explain, inspect
+from pellucid.core.errors import PellucidError
+from pellucid.version import __version__
+
+app = typer.Typer(
+    name="pellucid",
+    help="See through vision networks: which pixels they look at, and what each layer has learnt.",
+    no_args_is_help=True,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    cls=TyperGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+explain.add_to(app)
+inspect.add_to(app)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"pellucid {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; every foreseeable error is one line on stderr."""
+    try:
+        app()
+    except PellucidError as error:
+        sys.exit(_told(error))
+    except KeyboardInterrupt:
+        print("pellucid: interrupted; nothing was left half-written", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of our output went away (as ``| head`` does); closing stderr keeps Python quiet about it.
+        sys.stderr.close()
+        sys.exit(1)
+
+
+def _told(error: PellucidError) -> int:
+    print(f"pellucid: {error}", file=sys.stderr)
+    return error.exit_code
