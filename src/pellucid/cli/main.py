@@ -7,6 +7,7 @@ Data goes to stdout, progress and errors to stderr. Exit codes: 0 done, 1 failur
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -47,6 +48,9 @@ def _options(
 
 def main() -> None:
     """Run the command line; every foreseeable error is one line on stderr."""
+    # Before torch loads: its threads wait asleep instead of spinning. On a machine that does other work
+    # too, spinning makes each of a network's hundreds of small operations wait for a processor.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
     except PellucidError as error:

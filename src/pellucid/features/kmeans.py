@@ -6,12 +6,14 @@ one matrix product.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 
 #: Cells that a fit looks at. More move the centroids by less than one restart differs from the next.
 MOST = 50_000
@@ -80,21 +82,25 @@ def draw(total: int, most: int, generator: torch.Generator) -> Tensor:
 
 
 def plus_plus(x: Tensor, clusters: int, runs: int, generator: torch.Generator) -> Tensor:
-    """k-means++ for several runs at once: centroids [runs, k, d], each drawn in proportion to its distance.
+    """Greedy k-means++ for several runs at once: centroids [runs, k, d].
 
-    Where no distinct direction is left, a centroid is zero, which attracts nothing.
+    A few rows are drawn in proportion to their distance from the centroids so far, and the one
+    that brings all rows closest is taken. Where no distinct direction is left, a centroid is zero,
+    which attracts nothing.
     """
     lengths = x.square().sum(1)
-    far = lengths.expand(runs, -1)  # before the first draw every row is as far as any other
-    chosen = []
+    far = lengths.repeat(runs, 1)  # before the first draw every row is as far as any other
+    tries, every, chosen = 2 + int(math.log(clusters)), torch.arange(runs), []
     for _ in range(clusters):
         reach = far.double().cumsum(1)
-        aim = torch.rand(runs, 1, generator=generator, dtype=torch.float64) * reach[:, -1:]
-        picked = torch.searchsorted(reach, aim, right=True).clamp_max_(len(x) - 1).squeeze(1)
-        centroid = x[picked] * (reach[:, -1:] > 0)
-        chosen.append(torch.nn.functional.normalize(centroid, dim=1))
-        distance = lengths - chosen[-1] @ x.T
-        far = torch.minimum(far, torch.where(distance > _SAME, distance, 0))
+        aims = torch.rand(runs, tries, generator=generator, dtype=torch.float64) * reach[:, -1:]
+        drawn = x[torch.searchsorted(reach, aims, right=True).clamp_max_(len(x) - 1)]
+        drawn = normalize(drawn * (reach[:, -1:, None] > 0), dim=2)
+        distances = lengths - drawn @ x.T
+        left = torch.minimum(far[:, None], torch.where(distances > _SAME, distances, 0))
+        best = left.sum(2).argmin(1)
+        chosen.append(drawn[every, best])
+        far = left[every, best]
     return torch.stack(chosen, 1)
 
 
@@ -170,5 +176,5 @@ def _averaged(centroids: Tensor, found: _Assigned, x: Tensor) -> Tensor:
     means = torch.where(lengths > _SAME, (found.sums / lengths.clamp_min(_SAME)).to(x.dtype), centroids)
     empty = found.sizes == 0
     lost = empty.any(1) & (found.astray > _SAME)
-    means[lost, empty[lost].to(torch.int64).argmax(1)] = torch.nn.functional.normalize(x[found.stray[lost]], dim=1)
+    means[lost, empty[lost].to(torch.int64).argmax(1)] = normalize(x[found.stray[lost]], dim=1)
     return means

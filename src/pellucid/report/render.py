@@ -158,11 +158,15 @@ def target_name(target: str, predictions: Iterable[Prediction]) -> str:
 
 #: The known columns of the regions' table: key, heading, key of the raw-colour baseline.
 _COLUMNS = (
+    ("resolution", "Grid", None),
     ("clusters", "Regions", None),
     ("silhouette", "Silhouette", "rgb_silhouette"),
     ("stability", "Stability", "rgb_stability"),
-    ("explained", "Explained", None),
+    ("agreement_rgb", "Same as raw colours", None),
 )
+
+#: How the regions were computed rather than what they are: left to summary.json.
+_DETAILS = {"layer", "channels", "cells", "kept", "explained"}
 
 
 def _regions(view: View, files: list[str], most: int) -> dict[str, Any]:
@@ -177,7 +181,7 @@ def _regions(view: View, files: list[str], most: int) -> dict[str, Any]:
         }
         for i in range(count)
     ]
-    known = {key for column in _COLUMNS for key in column if key} | {"layer"}
+    known = {key for column in _COLUMNS for key in column if key} | _DETAILS
     return {
         "layers": layers,
         "rows": rows,
