@@ -127,6 +127,24 @@ def test_the_evidence_is_where_the_object_is(
     assert positive[top:bottom, left:right].sum() / positive.sum() > area + 0.05
 
 
+def test_the_python_lines_reproduce_the_run(tmp_path: Path) -> None:
+    args = ["example:cat", "--model", "timm:test_resnet", "--weights", "none", "--seed", 3, "--target", 7]
+    args += ["--method", "grad_cam", "--layer", "stage:1", "--layer", "stage:2", "--relu", "true"]
+    args += ["--method", "integrated_gradients", "--of", "probability", "--tolerance", 0.5]
+    done = run("explain", *args, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    stored = pellucid.load(tmp_path / "pellucid-report" / "explanations.npz")
+    told = [v for v in stored.values() if isinstance(v, pellucid.Explanation)]
+    lines = json.loads(done.stdout)["python"].splitlines()
+    scope: dict[str, Any] = {}
+    exec("\n".join(l for l in lines if not l.startswith(("e =", "e.", "v"))), scope)
+    again = [eval(l.removeprefix("e = "), scope) for l in lines if l.startswith("e =")]
+    assert len(again) == len(told) == 3
+    assert [e.receipt.layer for e in again] == [e.receipt.layer for e in told]
+    for ours, theirs in zip(again, told, strict=True):
+        np.testing.assert_array_equal(ours.values, theirs.values)
+
+
 def test_same_seed_same_files(tmp_path: Path) -> None:
     for name in ("one", "two"):
         done = run(
@@ -142,9 +160,11 @@ def test_same_seed_same_files(tmp_path: Path) -> None:
 
 def test_a_report_is_replaced_and_other_folders_are_not(tmp_path: Path) -> None:
     assert run("explain", "example:cat", *QUICK, "--out", "r", cwd=tmp_path).returncode == 0
-    (tmp_path / "r" / "old.png").touch()
     assert run("explain", "example:coffee", *QUICK, "--out", "r", cwd=tmp_path).returncode == 0
-    assert not (tmp_path / "r" / "old.png").exists()
+    assert not list((tmp_path / "r").glob("*cat*"))
+    (tmp_path / "r" / "notes.txt").touch()  # the user's own, in a report of ours
+    assert run("explain", "example:cat", *QUICK, "--out", "r", cwd=tmp_path).returncode == 2
+    assert (tmp_path / "r" / "notes.txt").exists()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years")
     done = run("explain", "example:cat", *QUICK, "--out", "mine", cwd=tmp_path)
@@ -288,6 +308,7 @@ def test_no_space_to_write(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_every_example_can_be_explained(default_network: pellucid.Network) -> None:
     for name in EXAMPLES:
         assert pellucid.explain(default_network, f"example:{name}", "gradient").values.any()

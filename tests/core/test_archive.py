@@ -8,8 +8,8 @@ import random
 
 import numpy as np
 import pytest
-from test_types import explanation, view
 
+from core.test_types import explanation, view
 from pellucid.core import archive
 from pellucid.core.errors import BadInput
 from pellucid.core.types import Explanation, Receipt

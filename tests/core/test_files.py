@@ -10,8 +10,8 @@ import sys
 
 import numpy as np
 import pytest
-from test_types import explanation
 
+from core.test_types import explanation
 from pellucid.core.errors import BadInput
 from pellucid.core.files import whole_file, whole_folder
 
@@ -204,7 +204,7 @@ def test_a_disk_itself_cannot_be_replaced(tiny):
 LIMITED = """
 import resource, sys
 sys.path.insert(0, sys.argv[2])
-from test_files import large
+from core.test_files import large
 from pellucid.core.errors import BadInput
 value = large()
 resource.setrlimit(resource.RLIMIT_FSIZE, (65536, 65536))
@@ -216,7 +216,15 @@ except BadInput as error:
 
 
 def test_a_limit_on_file_sizes(tmp_path):
-    command = [sys.executable, "-W", "error", "-c", LIMITED, str(tmp_path / "large.npz"), os.path.dirname(__file__)]
+    command = [
+        sys.executable,
+        "-W",
+        "error",
+        "-c",
+        LIMITED,
+        str(tmp_path / "large.npz"),
+        os.path.dirname(os.path.dirname(__file__)),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     reason = "cannot be written (File too large); raise the limit on file sizes, or choose another place"
     assert done.stdout == f"{tmp_path}/large.npz: {reason}\n"

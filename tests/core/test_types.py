@@ -221,4 +221,4 @@ def test_a_views_table_as_a_dataframe():
 )
 def test_relative_gap(expected, actual, gap):
     assert relative_gap(expected, actual) == gap
-    assert relative_gap((0.0,), (1.0,)) > 1e30
+    assert relative_gap((0.0,), (1.0,)) > 1e9

@@ -42,6 +42,7 @@ def test_the_palette_cannot_be_changed() -> None:
 
 def test_the_largest_region_comes_first() -> None:
     np.testing.assert_array_equal(by_size(np.array([2, 2, 2, 0, 1, 1]), 4), [2, 1, 0, 3])
+    np.testing.assert_array_equal(by_size(np.array([[1, 1], [2, 2], [0, 0]]), 3), [2, 0, 1])
 
 
 def test_a_layer_matched_to_itself_keeps_its_colours() -> None:

@@ -61,7 +61,7 @@ def test_no_worse_than_scikit_learn_on_noise() -> None:
     x = noise(3000)
     theirs = KMeans(6, n_init=10, random_state=0).fit(x.numpy())
     _, cosine = assign(x, torch.nn.functional.normalize(torch.tensor(theirs.cluster_centers_), dim=1))
-    assert spherical_kmeans(x, 6).cosine >= cosine - 2e-3
+    assert spherical_kmeans(x, 6).cosine >= cosine - 3e-3
 
 
 def test_no_step_makes_it_worse() -> None:
@@ -148,7 +148,7 @@ def test_rows_without_a_direction_are_never_a_centroid() -> None:
     torch.testing.assert_close(found.centroids.norm(dim=1), torch.ones(3))
 
 
-def test_seeding_prefers_what_is_far() -> None:
+def test_seeding_finds_every_direction() -> None:
     x, own = directions(6, 2000, noise=0.01)
     start = plus_plus(x, 6, 50, torch.Generator().manual_seed(0))
     labels = own[(start.reshape(-1, 8) @ x.T).argmax(1)].view(50, 6)

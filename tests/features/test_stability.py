@@ -10,15 +10,13 @@ from pellucid.core.errors import BadInput
 from pellucid.features.stability import choose_clusters, stability
 
 
-@pytest.mark.parametrize("k", [2, 3, 5, 9])
+@pytest.mark.parametrize("k", [2, 3, 7])
 def test_auto_finds_the_planted_number(k: int) -> None:
-    x, _ = directions(k, 600, d=12)
-    chosen = choose_clusters(
-        x @ torch.linalg.qr(torch.randn(12, 12, generator=torch.Generator().manual_seed(k))).Q, seed=1
-    )
+    x, _ = directions(k, 300, d=12)
+    turned = x @ torch.linalg.qr(torch.randn(12, 12, generator=torch.Generator().manual_seed(k))).Q
+    chosen = choose_clusters(turned, seed=1)
     assert chosen.clusters == k
-    assert chosen.stability > 0.9
-    assert chosen.shuffled < chosen.stability - 0.1
+    assert chosen.stability > 0.95
 
 
 def test_planted_groups_are_stable_and_noise_is_not() -> None:

@@ -12,8 +12,7 @@ from pellucid.core.types import Receipt
 from pellucid.report import colours
 from pellucid.report.page import stems_of, write_page
 from pellucid.report.plain import plain
-from pellucid.report.render import target_name
-from pellucid.report.run import PhotoResult, Prediction, Run
+from pellucid.report.run import PhotoResult, Run
 
 
 def strict(text: str):
@@ -136,10 +135,3 @@ def test_a_heatmap_in_the_page_keeps_the_sign_of_each_pixel(run):
     values = np.indices((64, 64)).sum(axis=0) % 2 * 2.0 - 1
     data = base64.b64decode(heat_uri(values, 1.0, 512, opaque=False).partition(",")[2])
     assert (np.asarray(Image.open(io.BytesIO(data))) == colours.heat_rgba(values, 1.0)).all()
-
-
-def test_a_class_is_named_not_numbered():
-    predictions = (Prediction(285, "Egyptian cat", 0.5),)
-    assert target_name("285", predictions) == "Egyptian cat"
-    assert target_name("7", predictions) == "class 7"
-    assert target_name("espresso", predictions) == "espresso"

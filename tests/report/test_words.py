@@ -57,7 +57,7 @@ def test_sampling_layer_fallbacks_notes_and_the_fast_copy():
         "This method promises no sum.",
         "Read at the layer “conv_head”: the last one with a height.",
         "Averaged over 32 random draws; the relative standard error of the map is 6 %.",
-        "Computed on a faster copy of the network whose output differs by at most 3e-7 (relative).",
+        "Computed on a faster copy of the network, whose output differed by 3e-7 (relative) on a probe.",
     ]
     assert texts(told, "warning") == [
         "A fallback was used where the method has no rule of its own: aten::sort at head.",

@@ -11,6 +11,7 @@ from pellucid.attribution.table import Attribution, methods
 from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
 from pellucid.models.capture import with_gradient
+from pellucid.models.layers import last_map
 from pellucid.models.network import Network
 
 
@@ -42,12 +43,12 @@ def spatial_layer(network: Network, layer: str | None) -> tuple[str, str]:
     """The layer to look at, and why it was chosen."""
     if layer is not None:
         return layer, "as asked"
-    stages = network.stages()
-    if not stages:
-        cure = "choose one with layer= (see pellucid layers)"
-        raise BadInput("no layer gives a feature map [channel, height, width]", where=network.name, cure=cure)
-    size = next(l.resolution for l in network.tree() if l.name == stages[-1]) or (0, 0)
-    return stages[-1], f"the last layer with a resolution ({size[0]} × {size[1]}), just before it is pooled away"
+    last = last_map(network.tree())
+    if last is None or last.resolution is None:
+        cure = "choose a layer with a feature map by layer= (see pellucid layers)"
+        raise BadInput("the network decides on something other than a feature map", where=network.name, cure=cure)
+    height, width = last.resolution
+    return last.name, f"the last layer that gives a feature map ({height} × {width})"
 
 
 def activation_and_gradient(network: Network, x: Tensor, target: Target, layer: str) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,6 @@ from pellucid.core.types import Explanation, Receipt, relative_gap
 from pellucid.data.batches import Inputs, as_batch
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
-from pellucid.version import __version__
 
 
 def explain(
@@ -47,6 +46,8 @@ def explain(
     Raises BadInput with the cure for anything that cannot be used.
     """
     began = time.perf_counter()
+    if torch.is_inference_mode_enabled():
+        raise BadInput("gradients cannot be taken inside torch.inference_mode()", cure="call explain outside of it")
     entry = methods[method]
     given = as_batch(network.input, inputs, network.device, network.dtype)
     chosen = _options(entry, network, layer, seed, options)
@@ -59,7 +60,7 @@ def explain(
     receipt = dataclasses.replace(
         _receipt(found, values, ready),
         seconds=time.perf_counter() - began,
-        provenance={**network.facts(), "seed": seed, "of": goal.of, "versions": versions(), "group": entry.facts.group},
+        provenance={**network.facts(), "seed": seed, "of": goal.of, "group": entry.facts.group},
     )
     return Explanation(
         values,
@@ -111,10 +112,7 @@ def _touched(entry: Entry, network: Network, options: Mapping[str, Any]) -> list
 def _receipt(found: Attribution, values: np.ndarray, ready: Network) -> Receipt:
     expected = None if found.expected is None else tuple(found.expected.double().tolist())
     actual = None if expected is None else tuple(values.reshape(len(values), -1).sum(1, dtype=np.float64).tolist())
-    flat = [i for i, v in enumerate(values) if v.max() == v.min()]
     notes = found.notes + ready.preparation.notes if ready.preparation else found.notes
-    if flat:
-        notes += (f"the map is flat for {len(flat)} of {len(values)} samples: it says nothing",)
     return Receipt(
         expected=expected,
         actual=actual,
@@ -128,8 +126,3 @@ def _receipt(found: Attribution, values: np.ndarray, ready: Network) -> Receipt:
         prepared_difference=ready.preparation.difference if ready.preparation else None,
         notes=notes,
     )
-
-
-def versions() -> dict[str, str]:
-    """The versions that a result depends on."""
-    return {"pellucid": __version__, "torch": torch.__version__, "numpy": np.__version__}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -12,6 +14,7 @@ from pellucid.attribution.table import Attribution, methods
 from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
+from pellucid.core.types import TINY
 from pellucid.models.network import Network
 
 
@@ -38,23 +41,25 @@ def integrated_gradients(
     finer where it is needed until they do, or until most_steps gradients were taken. steps: take
     exactly so many, evenly (logit: midpoint rule, probability: Gauss-Legendre), whatever the gap.
     """
-    if tolerance <= 0 or most_steps < 1 or (steps is not None and steps < 1):
-        raise BadInput("tolerance and steps must be positive")
+    if tolerance <= 0 or most_steps < 2 or (steps is not None and steps < 1):
+        what = f"tolerance is {tolerance}, steps {steps}, most_steps {most_steps}"
+        raise BadInput(what, cure="pass a positive tolerance and steps, and at least 2 most_steps")
     start = baseline_of(network, x, baseline)
     means, changes, taken = [], [], []
     for i in track(range(len(x)), "integrated gradients"):
         path = Path(network, start[i], x[i], target.rows(torch.tensor([i])))
         if steps:
             means.append(_even(path, *quadrature(target.of, steps)))
-            changes.append(path.change(torch.tensor([0.0, 1.0]))[0])
+            start_value, end_value = path.values(torch.tensor([0.0, 1.0]))
+            changes.append(end_value - start_value)
         else:
             mean, change = _adaptive(path, tolerance, most_steps)
             means.append(mean)
             changes.append(change)
         taken.append(path.gradients)
     values, expected = (x - start) * torch.stack(means), torch.tensor(changes)
-    gap = (values.flatten(1).double().sum(1).cpu() - expected).abs() / expected.abs().clamp_min(1e-12)
-    missed = int((gap > tolerance).sum()) if not steps else 0
+    gap = (values.flatten(1).double().sum(1).cpu() - expected).abs() / expected.abs().clamp_min(TINY)
+    missed = int((~(gap <= tolerance)).sum()) if not steps else 0
     notes = (f"{missed} of {len(x)} samples miss the tolerance of {tolerance:g}; raise most_steps",) if missed else ()
     return Attribution(values, expected=expected, steps=max(taken), notes=notes)
 
@@ -70,10 +75,9 @@ class Path:
         alpha = at.to(self.end)[:, None, None, None]
         return torch.lerp(self.start, self.end, alpha), self.target.rows(torch.zeros(len(at), dtype=torch.long))
 
-    def change(self, edges: Tensor) -> Tensor:
-        """The target's change over each panel between neighbouring ``edges``, float64."""
-        values = scores(self.network, *self._inputs(edges)).double().cpu()
-        return values[1:] - values[:-1]
+    def values(self, at: Tensor) -> Tensor:
+        """The target's values at the positions ``at`` in [0, 1], float64."""
+        return scores(self.network, *self._inputs(at)).double().cpu()
 
     def gradient(self, at: Tensor) -> Tensor:
         """The target's gradients at the positions ``at`` in [0, 1]: [len(at), C, H, W]."""
@@ -95,28 +99,47 @@ def _adaptive(path: Path, tolerance: float, most: int) -> tuple[Tensor, float]:
 
     What a panel must contribute is known exactly: the target's change over it. So is its error.
     """
-    edges = torch.linspace(0, 1, min(16, max(1, most // 2)) + 1, dtype=torch.float64)
-    low, high, change = edges[:-1], edges[1:], path.change(edges)
-    mean = _panels(path, low, high)
-    total = float(change.sum())
+    edges = torch.linspace(0, 1, min(16, most // 2) + 1, dtype=torch.float64)
+    values = path.values(edges)
+    panels = Panels(edges[:-1], edges[1:], values[:-1], values[1:], _means(path, edges[:-1], edges[1:]))
+    total = float(values[-1] - values[0])
     while True:
-        error = path.along(mean) * (high - low) - change
+        error = path.along(panels.mean) * panels.width - (panels.end - panels.start)
         if abs(float(error.sum())) <= tolerance * abs(total) or path.gradients + 4 > most:
-            break
-        worst = _worst(error, most=min(8, (most - path.gradients) // 4))
-        rest = torch.ones(len(low), dtype=torch.bool)
-        rest[worst] = False
-        new_low, new_high = _halves(low[worst], high[worst])
-        new_change = torch.cat(
-            [path.change(torch.tensor([a, (a + b) / 2, b])) for a, b in zip(low[worst], high[worst], strict=True)]
-        )
-        low, high = torch.cat([low[rest], new_low]), torch.cat([high[rest], new_high])
-        change = torch.cat([change[rest], new_change])
-        mean = torch.cat([mean[rest.to(mean.device)], _panels(path, new_low, new_high)])
-    return torch.einsum("n,nchw->chw", (high - low).to(mean), mean), total
+            return torch.einsum("n,nchw->chw", panels.width.to(panels.mean), panels.mean), total
+        panels = _halve(path, panels, _worst(error, most=min(8, (most - path.gradients) // 4)))
 
 
-def _panels(path: Path, low: Tensor, high: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class Panels:
+    """Pieces of the path from ``low`` to ``high``, with the target's values there and the mean gradient between."""
+
+    low: Tensor
+    high: Tensor
+    start: Tensor
+    end: Tensor
+    mean: Tensor
+
+    @property
+    def width(self) -> Tensor:
+        """How long each piece is; all together are 1."""
+        return self.high - self.low
+
+
+def _halve(path: Path, panels: Panels, worst: Tensor) -> Panels:
+    """The panels with each of ``worst`` replaced by its two halves."""
+    rest = torch.ones(len(panels.low), dtype=torch.bool)
+    rest[worst] = False
+    low, high, start, end = (t[worst] for t in (panels.low, panels.high, panels.start, panels.end))
+    middle = (low + high) / 2
+    there = path.values(middle)
+    low, high = torch.cat([low, middle]), torch.cat([middle, high])
+    new = (low, high, torch.cat([start, there]), torch.cat([there, end]), _means(path, low, high))
+    old = (panels.low, panels.high, panels.start, panels.end, panels.mean)
+    return Panels(*(torch.cat([o[rest.to(o.device)], n]) for o, n in zip(old, new, strict=True)))
+
+
+def _means(path: Path, low: Tensor, high: Tensor) -> Tensor:
     """The mean gradient over each panel by two Gauss-Legendre nodes: [panel, C, H, W]."""
     nodes, _ = quadrature("probability", 2)
     at = low[:, None] + (high - low)[:, None] * nodes
@@ -128,12 +151,6 @@ def _worst(error: Tensor, *, most: int) -> Tensor:
     order = error.abs().argsort(descending=True)
     grown = error.abs()[order].cumsum(0)
     return order[: min(most, int((grown < grown[-1] / 2).sum()) + 1)]
-
-
-def _halves(low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
-    """Both halves of each panel, the two of a panel next to each other."""
-    middle = (low + high) / 2
-    return torch.stack([low, middle], 1).flatten(), torch.stack([middle, high], 1).flatten()
 
 
 def quadrature(of: str, count: int) -> tuple[Tensor, Tensor]:

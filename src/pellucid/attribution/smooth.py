@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pellucid.attribution.passes import gradient_of
+from pellucid.attribution.passes import gradients
 from pellucid.attribution.table import Attribution, methods
 from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
@@ -36,15 +36,18 @@ def smoothgrad(
     generator = torch.Generator().manual_seed(seed)
     spread = noise * (x.flatten(1).amax(1) - x.flatten(1).amin(1))[:, None, None, None]
     mean, squares = torch.zeros_like(x), torch.zeros_like(x)
-    parts = torch.arange(len(x)).split(network.batch_size(x, gradient=True))
-    for n in track(range(1, samples + 1), "smoothgrad"):
+    size = max(1, network.batch_size(x, gradient=True) // len(x))
+    for first in track(range(0, samples, size), "smoothgrad"):
         # One draw serves all samples, so that a sample's map does not depend on its neighbours in the batch.
-        draw = torch.randn(x.shape[1:], generator=generator, dtype=x.dtype).to(x.device)
-        noisy = x + spread * draw
-        grad = torch.cat([gradient_of(network, noisy[rows], target.rows(rows))[0] for rows in parts])
-        # Welford's running mean and sum of squared deviations.
-        step = grad - mean
-        mean += step / n
-        squares += step * (grad - mean)
+        count = min(size, samples - first)
+        draws = [torch.randn(x.shape[1:], generator=generator, dtype=x.dtype).to(x.device) for _ in range(count)]
+        noisy = torch.cat([x + spread * draw for draw in draws])
+        rows = torch.arange(len(x)).repeat(count)
+        grads, _ = gradients(network, noisy, target.rows(rows))
+        for n, grad in enumerate(grads.unflatten(0, (count, len(x))), start=first + 1):
+            # Welford's running mean and sum of squared deviations.
+            step = grad - mean
+            mean += step / n
+            squares += step * (grad - mean)
     error = (squares.sum() / (samples * (samples - 1))).sqrt() / mean.norm().clamp_min(torch.finfo(x.dtype).tiny)
     return Attribution(mean, samples=samples, error=float(error))

@@ -6,14 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pellucid.core.errors import BadInput
-from pellucid.models.network import Network, first_tensor
+from pellucid.models.network import Network, first_tensor, probabilities
 
 Of = Literal["logit", "probability"]
-Wanted = str | int | Callable[[Any], Tensor] | Sequence[str | int] | Tensor
+
+#: What the explained number is: as asked, the network's plain value, or what a function made.
+Kind = Literal["logit", "probability", "value", "function"]
+Wanted = str | int | Callable[[Any], Tensor] | Sequence[str | int] | Tensor | np.ndarray
 
 
 @dataclass(frozen=True)
@@ -21,21 +25,29 @@ class Target:
     """A resolved target: call it on the module's output and get one number a sample, [N].
 
     names: what it is called, one a sample. indices: [N] output indices, or None where ``function``
-    computes the number. of: the logit, or the softmax's probability (normalised within each sample).
+    computes the number. of: what the number is. squash: whether the logits still have to become
+    probabilities, each within its own sample.
     """
 
     names: tuple[str, ...]
     indices: Tensor | None = None
     function: Callable[[Any], Tensor] | None = None
-    of: Of = "logit"
+    of: Kind = "logit"
+    squash: bool = False
 
     def __call__(self, output: Any) -> Tensor:
         if self.function is not None:
-            return _one_number(self.function(output), self.names[0])
+            return self._finite(_one_number(self.function(output), self.names[0]))
         scores = first_tensor(output)
-        if self.of == "probability":
-            scores = scores.softmax(1)
-        return scores.gather(1, self.indices[:, None])[:, 0]
+        if self.squash:
+            scores = probabilities(scores)
+        return self._finite(scores.gather(1, self.indices[:, None])[:, 0])
+
+    def _finite(self, scores: Tensor) -> Tensor:
+        if not torch.isfinite(scores).all():
+            cure = "check the weights and the input's range"
+            raise BadInput(f"the network's output for {self.names[0]} is NaN or infinite", cure=cure)
+        return scores
 
     def rows(self, which: Tensor) -> Target:
         """The target of a batch made of the samples ``which`` (indices, repeats allowed)."""
@@ -53,25 +65,32 @@ def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
     if of not in ("logit", "probability"):
         raise BadInput(f"of is {of!r}", cure="pass 'logit' or 'probability'")
     if callable(wanted):
+        if of != "logit":
+            cure = "let the function return it (output.softmax(1)[:, i])"
+            raise BadInput(f"of={of!r} does not apply to a target that is a function", cure=cure)
         name = getattr(wanted, "__name__", type(wanted).__name__)
-        return Target((name,) * len(x), function=wanted)
+        return Target((name,) * len(x), function=wanted, of="function")
     with torch.no_grad():
         scores = first_tensor(network(x[:1]))
-    if scores.ndim != 2:
-        cure = "pass a function that makes one number a sample of it"
-        raise BadInput(
-            f"the output's shape is {tuple(scores.shape)}, not [sample, class]", where=network.name, cure=cure
-        )
-    many = isinstance(wanted, Sequence | Tensor) and not isinstance(wanted, str)
-    each = list(wanted) if many else [wanted] * len(x)
+    network.check_output(scores)
+    each = _one_each(wanted, len(x))
     if len(each) != len(x):
         raise BadInput(f"{len(each)} targets for {len(x)} samples", cure="pass one, or one a sample")
     best = _best(network, x) if "top" in [e for e in each if isinstance(e, str)] else None
     indices = [int(best[i]) if e == "top" else _index(network, e, scores.shape[1]) for i, e in enumerate(each)]
     names = tuple(network.class_name(i) for i in indices)
     # A network that already ends in a softmax, or predicts plain values, has nothing to normalise.
-    kind: Of = of if network.output == "logits" else "logit"
-    return Target(names, torch.tensor(indices, device=x.device), of=kind)
+    own: dict[str, Kind] = {"probabilities": "probability", "values": "value"}
+    kind: Kind = own.get(network.output, of)
+    squash = network.output == "logits" and of == "probability"
+    return Target(names, torch.tensor(indices, device=x.device), of=kind, squash=squash)
+
+
+def _one_each(wanted: Any, count: int) -> list[Any]:
+    """One target a sample: as given, or the same for all."""
+    if isinstance(wanted, Tensor | np.ndarray):
+        wanted = wanted.tolist()
+    return list(wanted) if isinstance(wanted, list | tuple) else [wanted] * count
 
 
 @torch.no_grad()
@@ -81,7 +100,7 @@ def _best(network: Network, x: Tensor) -> Tensor:
 
 
 def _index(network: Network, wanted: Any, outputs: int) -> int:
-    if isinstance(wanted, Tensor) or hasattr(wanted, "__index__"):
+    if hasattr(wanted, "__index__"):
         index = int(wanted)
     elif isinstance(wanted, str):
         index = network.class_index(wanted)

@@ -6,7 +6,8 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +20,7 @@ from pellucid.core.files import whole_folder
 
 if TYPE_CHECKING:
     from pellucid.core.registry import Entry
-    from pellucid.core.types import Explanation, Sample
+    from pellucid.core.types import Explanation, Sample, View
     from pellucid.models.network import Network
     from pellucid.report.run import PhotoResult, Run
 
@@ -45,7 +46,8 @@ def explain(
         list[str] | None, typer.Option("--method", help="Repeatable; see pellucid methods. [default: one of each kind]")
     ] = None,
     layer: Annotated[
-        str | None, typer.Option(help="The layer for methods that look at one: a name, glob, stage:2.")
+        list[str] | None,
+        typer.Option(help="The layer for methods that look at one: a name, a glob, stage:2. Repeatable."),
     ] = None,
     of: Annotated[str, typer.Option(help="Explain the 'logit' or the 'probability'.")] = "logit",
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write the report into.")] = Path(
@@ -55,6 +57,8 @@ def explain(
     weights: chosen.Weights = "default",
     architecture: chosen.Architecture = None,
     classes: chosen.Classes = None,
+    output: chosen.Output = None,
+    size: chosen.Size = None,
     device: chosen.Device = "auto",
     trust: chosen.Trust = False,
     as_json: chosen.Json = False,
@@ -66,63 +70,116 @@ def explain(
     samples = [read(p) for p in photos]  # before torch is loaded: a mistyped path is told at once
     from pellucid.attribution.table import methods
 
-    entries = [methods[m] for m in dict.fromkeys(method or DEFAULT_METHODS)]
-    flags = context.meta["flags"]
-    refuse_unused(flags, entries)
-    if layer is not None and not any("layer" in e.options for e in entries):
-        raise BadInput("--layer is for methods that look at one layer", cure="add --method grad_cam, or leave it away")
+    choice = chosen.Choice(model, weights, architecture, classes, output, size, device, trust, seed)
+    asked = Asked(
+        photos=tuple(photos),
+        choice=choice,
+        targets=tuple(dict.fromkeys(target or ["top"])),
+        entries=tuple(methods[m] for m in dict.fromkeys(method or DEFAULT_METHODS)),
+        layers=tuple(dict.fromkeys(layer or ())),
+        of=of,
+        seed=seed,
+        flags=context.meta["flags"],
+    )
+    asked.check()
     with whole_folder(out, ours=_is_report) as folder:
-        network = chosen.open_network(model, weights, architecture, classes, device, trust)
-        targets = list(dict.fromkeys(target or ["top"]))
-        maps = [_maps(network, samples, e, t, of, layer, seed, flags) for t in targets for e in entries]
-        run = _run(network, samples, maps, seed)
-        run = _told(run, photos, model, targets, entries, layer, of, flags, began)
-        summary = _write(folder, run)
+        run = _run(asked, samples, began)
+        from pellucid.report.page import write_page
+
+        summary = write_page(folder, run)
     if as_json:
         print(json.dumps({**summary, "report": str((out / "index.html").resolve())}, ensure_ascii=False))
     else:
         _print(run, out)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What the command line asks for."""
+
+    photos: tuple[str, ...]
+    choice: chosen.Choice
+    targets: tuple[str, ...]
+    entries: tuple[Entry, ...]
+    layers: tuple[str, ...]
+    of: Any
+    seed: int
+    flags: Mapping[str, str]
+
+    def check(self) -> None:
+        """Refuse what no chosen method could take."""
+        refuse_unused(self.flags, self.entries)
+        if self.layers and not any("layer" in e.options for e in self.entries):
+            raise BadInput(
+                "--layer is for methods that look at one layer", cure="add --method grad_cam, or leave it away"
+            )
+        for entry in self.entries:
+            entry.complete(options_of(entry, self.flags))
+
+    def calls(self) -> list[tuple[Entry, str, dict[str, Any]]]:
+        """The calls of ``pellucid.explain`` that answer it, for each photo: method, target, further arguments."""
+        found = []
+        for target in self.targets:
+            for entry in self.entries:
+                more: dict[str, Any] = {"of": self.of} if self.of != "logit" else {}
+                more |= {"seed": self.seed} if self.seed and "seed" in entry.options else {}
+                more |= options_of(entry, self.flags)
+                places = self.layers if "layer" in entry.options else ()
+                found += [(entry, target, {**more, "layer": p}) for p in places] or [(entry, target, more)]
+        return found
+
+    def python(self) -> str:
+        """The same as lines of Python."""
+        lines = ["import pellucid", "", self.choice.python(), f"photos = [{', '.join(map(repr, self.photos))}]"]
+        for entry, target, more in self.calls():
+            extra = "".join(f", {k}={v!r}" for k, v in more.items())
+            lines.append(f"e = pellucid.explain(net, photos, method={entry.name!r}, target={target!r}{extra})")
+        seed = f", seed={self.seed}" if self.seed else ""
+        return "\n".join([*lines, "e.show()", f"v = pellucid.regions(net, photos{seed})", "v.show()"])
+
+
 def _is_report(folder: Path) -> bool:
-    """Whether a folder is a report of ours, which a new one may replace."""
+    """Whether a folder is a report of ours and nothing else, which a new one may replace."""
     try:
         summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return False
-    return isinstance(summary, dict) and str(summary.get("schema", "")).startswith("pellucid.")
+        return {p.name for p in folder.iterdir()} <= set(summary["files"]["all"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False  # what is not a report's summary is no report
 
 
-def _maps(
-    network: Network,
-    samples: Sequence[Sample],
-    entry: Entry,
-    target: str,
-    of: Any,
-    layer: str | None,
-    seed: int,
-    flags: dict[str, str],
-) -> Explanation:
+def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
+    """All that the report shows, photo by photo, so that every receipt is of one photo."""
     from pellucid.attribution.explain import explain
+    from pellucid.data.batches import as_batch
+    from pellucid.report.run import Run
 
-    place = layer if "layer" in entry.options else None
-    return explain(
-        network, list(samples), entry.name, target, of=of, layer=place, seed=seed, **options_of(entry, flags)
+    network = asked.choice.open()
+    predictions = network.prepared().predict(as_batch(network.input, list(samples), network.device, network.dtype).x)
+    photos = []
+    for sample, best in zip(samples, predictions, strict=True):
+        maps = [explain(network, sample, e.name, target, **more) for e, target, more in asked.calls()]
+        photos.append(_photo(sample, best, maps))
+    view, notes = _regions(network, samples, asked.seed)
+    return Run(
+        command=shlex.join(["pellucid", *sys.argv[1:]]),
+        python=asked.python(),
+        network=_facts(network),
+        photos=tuple(photos),
+        regions=view,
+        notes=notes,
+        seconds=time.perf_counter() - began,
+        seed=asked.seed,
     )
 
 
-def _run(network: Network, samples: Sequence[Sample], maps: Sequence[Explanation], seed: int) -> Run:
-    """All that the report shows, photo by photo."""
-    from pellucid.data.batches import as_batch
+def _regions(network: Network, samples: Sequence[Sample], seed: int) -> tuple[View | None, tuple[str, ...]]:
+    """The regions, or the reason why there are none: the heatmaps are worth showing all the same."""
     from pellucid.features.regions import regions
-    from pellucid.report.run import Run
 
-    x = as_batch(network.input, list(samples), network.device, network.dtype).x
-    found = network.prepared().predict(x)
-    photos = tuple(_photo(s, found[i], [m[i] for m in maps]) for i, s in enumerate(samples))
-    stages = network.stages()
-    view = regions(network, list(samples), layers=stages, seed=seed) if stages else None
-    return Run("", "", _facts(network), photos, view, seed=seed)
+    try:
+        return regions(network, list(samples), seed=seed), ()
+    except BadInput as error:
+        return None, (f"The regions through the layers are not shown: {error}",)
 
 
 def _photo(sample: Sample, predictions: list[tuple[int, str, float]], maps: list[Explanation]) -> PhotoResult:
@@ -147,58 +204,6 @@ def _facts(network: Network) -> dict[str, Any]:
     }
 
 
-def _told(
-    run: Run,
-    photos: Sequence[str],
-    model: str,
-    targets: Sequence[str],
-    entries: Sequence[Entry],
-    layer: str | None,
-    of: str,
-    flags: dict[str, str],
-    began: float,
-) -> Run:
-    """The run with the lines that reproduce it and the time that it took."""
-    import dataclasses
-
-    python = _python(photos, model, targets, entries, layer, of, flags, run.seed)
-    return dataclasses.replace(run, command=_command(), python=python, seconds=time.perf_counter() - began)
-
-
-def _command() -> str:
-    return shlex.join(["pellucid", *sys.argv[1:]])
-
-
-def _python(
-    photos: Sequence[str],
-    model: str,
-    targets: Sequence[str],
-    entries: Sequence[Entry],
-    layer: str | None,
-    of: str,
-    flags: dict[str, str],
-    seed: int | None,
-) -> str:
-    """The same run as lines of Python."""
-    lines = ["import pellucid", "", f"net = pellucid.open({model!r})", f"photos = [{', '.join(map(repr, photos))}]"]
-    for target in targets:
-        for entry in entries:
-            extra = {"of": of} if of != "logit" else {}
-            extra |= {"layer": layer} if layer is not None and "layer" in entry.options else {}
-            extra |= {"seed": seed} if seed and "seed" in entry.options else {}
-            extra |= options_of(entry, flags)
-            more = "".join(f", {k}={v!r}" for k, v in extra.items())
-            lines.append(f"e = pellucid.explain(net, photos, method={entry.name!r}, target={target!r}{more})")
-    lines += ["e.show()", "v = pellucid.regions(net, photos)", "v.show()"]
-    return "\n".join(lines)
-
-
-def _write(folder: Path, run: Run) -> dict[str, Any]:
-    from pellucid.report.page import write_page
-
-    return write_page(folder, run)
-
-
 def _print(run: Run, out: Path) -> None:
     """The predictions and where the report is."""
     from pellucid.report.words import visible
@@ -208,4 +213,6 @@ def _print(run: Run, out: Path) -> None:
         width = max((len(visible(p.name)) for p in photo.predictions), default=0)
         for p in photo.predictions:
             print(f"  {visible(p.name):<{width}}  {p.probability:6.1%}  {'█' * round(30 * p.probability)}")
+    for note in run.notes:
+        print(visible(note), file=sys.stderr)
     print(f"\nreport: {(out / 'index.html').resolve()}")

@@ -34,6 +34,7 @@ def layers(
     depth: Annotated[int | None, typer.Option(help="Levels of the tree to show.")] = None,
     weights: chosen.Weights = "none",
     architecture: chosen.Architecture = None,
+    size: chosen.Size = None,
     trust: chosen.Trust = False,
     as_json: chosen.Json = False,
 ) -> None:
@@ -41,7 +42,7 @@ def layers(
 
     Shapes do not depend on the weights, so random ones are taken unless --weights default.
     """
-    network = chosen.open_network(model, weights, architecture, None, "cpu", trust)
+    network = chosen.Choice(model, weights, architecture, size=size, trust=trust).open()
     tree = network.tree()
     names = set(network.layers(pattern)) if pattern else {l.name for l in tree}
     shown = [l for l in tree if l.name in names and (depth is None or l.depth < depth)]

@@ -55,13 +55,16 @@ def main() -> None:
         app()
     except PellucidError as error:
         sys.exit(_told(error))
+    except OSError as error:
+        if isinstance(error, BrokenPipeError):
+            # The reader of our output went away (as ``| head`` does); closing stderr keeps Python quiet about it.
+            sys.stderr.close()
+            sys.exit(1)
+        print(f"pellucid: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(1)
     except KeyboardInterrupt:
         print("pellucid: interrupted; nothing was left half-written", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:
-        # The reader of our output went away (as ``| head`` does); closing stderr keeps Python quiet about it.
-        sys.stderr.close()
-        sys.exit(1)
 
 
 def _told(error: PellucidError) -> int:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pellucid.core.errors import BadInput
 
 if TYPE_CHECKING:
+    from pellucid.models.inputs import InputSpec
     from pellucid.models.network import Network
 
 Model = Annotated[
@@ -28,17 +30,68 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Trust = Annotated[
     bool, typer.Option("--trust", help="Unpickle a whole module from file:PATH. This runs the file's code.")
 ]
+Output = Annotated[
+    str | None, typer.Option(help="What the network puts out: logits, probabilities or values (regression).")
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        help="Feed pictures of this size (HEIGHTxWIDTH), normalised as for ImageNet: for a module of your own."
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 
-def open_network(
-    model: str, weights: str, architecture: str | None, classes: Path | None, device: str, trust: bool
-) -> Network:
-    """Open what the options name."""
-    from pellucid.models.open import open
+@dataclass(frozen=True)
+class Choice:
+    """The network that the options name, and how to open it."""
 
-    names = read_classes(classes) if classes is not None else None
-    return open(model, weights=weights, architecture=architecture, classes=names, device=device, trust=trust)
+    model: str
+    weights: str = "default"
+    architecture: str | None = None
+    classes: Path | None = None
+    output: str | None = None
+    size: str | None = None
+    device: str = "cpu"
+    trust: bool = False
+    seed: int = 0
+
+    def open(self) -> Network:
+        """Open it."""
+        from pellucid.models.open import open
+
+        names = read_classes(self.classes) if self.classes is not None else None
+        return open(self.model, input=self._input(), classes=names, **self._plain())
+
+    def _plain(self) -> dict[str, Any]:
+        """The options that are passed on as they are."""
+        names = ("weights", "output", "architecture", "device", "trust", "seed")
+        return {n: getattr(self, n) for n in names}
+
+    def _input(self) -> InputSpec | None:
+        from pellucid.models.inputs import InputSpec
+
+        if self.size is None:
+            return None
+        height, _, width = self.size.partition("x")
+        if not height.isdecimal() or not (width or height).isdecimal():
+            raise BadInput(f"--size {self.size}", cure="pass one number, or HEIGHTxWIDTH")
+        return InputSpec(size=(int(height), int(width or height)))
+
+    def python(self) -> str:
+        """The line of Python that opens it."""
+        plain = {
+            "weights": "default",
+            "output": None,
+            "architecture": None,
+            "device": "auto",
+            "trust": False,
+            "seed": 0,
+        }
+        said = [repr(self.model), *(f"{n}={v!r}" for n, v in self._plain().items() if v != plain[n])]
+        said += [f"input=pellucid.{self._input()!r}"] if self.size else []
+        said += [f"classes={read_classes(self.classes)!r}"] if self.classes else []
+        return f"net = pellucid.open({', '.join(said)})"
 
 
 def read_classes(path: Path) -> list[str]:

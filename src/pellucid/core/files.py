@@ -34,7 +34,12 @@ def _told(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno not in _CURES:
+        # An error that names another file is not about this one.
+        home = path.absolute().parent
+        elsewhere = isinstance(error.filename, str) and not (
+            home.is_relative_to(error.filename) or Path(error.filename).absolute().is_relative_to(home)
+        )
+        if error.errno not in _CURES or elsewhere:
             raise
         raise BadInput(f"cannot be written ({error.strerror})", where=path, cure=_CURES[error.errno]) from error
 

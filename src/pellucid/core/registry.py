@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import Any, Generic, TypeVar, get_type_hints
+from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from pellucid.core.errors import BadInput, near
 
@@ -62,6 +62,10 @@ class Entry(Generic[Facts]):
         missing = [o.name for o in self.options.values() if o.required and o.name not in given]
         if missing:
             raise BadInput(f"{self.name} needs {missing[0]}=", cure=f"pass {missing[0]}=…")
+        for name, value in given.items():
+            hint = self.options[name].type
+            if get_origin(hint) is Literal and value not in get_args(hint):
+                raise BadInput(f"{self.name}: {name} is {value!r}", cure=near(str(value), map(str, get_args(hint))))
         return {n: given.get(n, o.default) for n, o in self.options.items()}
 
 

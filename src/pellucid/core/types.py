@@ -20,6 +20,9 @@ from pellucid.core.errors import BadInput
 
 Axes = tuple[str, ...]
 
+#: What counts as a change of nothing when a gap is made relative.
+TINY = 1e-12
+
 
 def _equal(a: Any, b: Any) -> bool:
     if isinstance(a, np.ndarray) or isinstance(b, np.ndarray):
@@ -257,5 +260,6 @@ class View(_Value):
 
 def relative_gap(expected: tuple[float, ...], actual: tuple[float, ...]) -> float:
     """The worst |actual − expected| / |expected| over the samples."""
-    tiny = float(np.finfo(np.float32).tiny)
-    return max((abs(a - e) / max(abs(e), tiny) for e, a in zip(expected, actual, strict=True)), default=0.0)
+    e, a = np.asarray(expected, np.float64), np.asarray(actual, np.float64)
+    # np.max keeps a NaN wherever it stands; Python's max drops it by order.
+    return float(np.max(np.abs(a - e) / np.maximum(np.abs(e), TINY), initial=0.0))

@@ -31,8 +31,16 @@ PALETTE.flags.writeable = False
 
 
 def by_size(labels: np.ndarray, clusters: int) -> np.ndarray:
-    """New numbers for labels: the largest region becomes 0. Gives uint8 [clusters], to index with a label."""
-    return _inverse(np.argsort(-np.bincount(labels.reshape(-1), minlength=clusters), kind="stable"))
+    """New numbers for labels: the largest region becomes 0; of two as large the one that comes first.
+
+    Gives uint8 [clusters], to index with a label.
+    """
+    flat = labels.reshape(-1)
+    sizes = np.bincount(flat, minlength=clusters)
+    first = np.array([(flat == k).argmax() for k in range(clusters)])
+    new = np.empty(clusters, np.uint8)
+    new[np.lexsort((first, -sizes))] = np.arange(clusters)
+    return new
 
 
 def matched(before: np.ndarray, labels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -45,10 +53,4 @@ def matched(before: np.ndarray, labels: np.ndarray, size: tuple[int, int]) -> np
     colours, regions = linear_sum_assignment(contingency(before, labels, size), maximize=True)
     new = np.empty(size[1], np.uint8)
     new[regions] = colours
-    return new
-
-
-def _inverse(order: np.ndarray) -> np.ndarray:
-    new = np.empty(len(order), np.uint8)
-    new[order] = np.arange(len(order))
     return new

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy
 import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
@@ -23,7 +22,6 @@ from pellucid.features.maps import FeatureMaps, draw_cells, not_spatial
 from pellucid.features.table import views
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
-from pellucid.version import __version__
 
 
 @views.register("regions", question="Which parts of my pictures does a layer tell apart?", source="arXiv:2011.02803")
@@ -75,7 +73,7 @@ def regions(
         palette=PALETTE[: max(row["clusters"] for part in parts for row in part.rows)],
         seconds=time.perf_counter() - began,
         notes=_notes(parts, names, clusters, ready),
-        provenance={**network.facts(), "seed": seed, "versions": _versions()},
+        provenance={**network.facts(), "seed": seed},
     )
 
 
@@ -194,12 +192,3 @@ def _notes(parts: list[_Looked], layers: list[str], clusters: Wanted, ready: Net
     if len(parts) > 1:
         notes += ("each picture was grouped by itself: the same colour in two pictures does not mean the same",)
     return tuple(dict.fromkeys(notes))
-
-
-def _versions() -> dict[str, str]:
-    return {
-        "pellucid": __version__,
-        "torch": torch.__version__,
-        "numpy": np.__version__,
-        "scipy": scipy.__version__,
-    }

@@ -6,6 +6,7 @@ where a later in-place operation would overwrite it; which ones those are is fou
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -85,7 +86,7 @@ def _run(
             raise _Enough
 
     with hooks(module, sorted({base for base, _ in wanted.values()}), take), suppress(_Enough):
-        module(x)
+        run(x)
     missing = [n for n in names if n not in taken]
     if missing:
         where = f"layer {missing[0]!r} was called {calls.get(wanted[missing[0]][0], 0)} times in this forward pass"
@@ -107,14 +108,18 @@ def _only(output: Any, name: str) -> Tensor:
 
 @contextmanager
 def with_gradient(module: nn.Module, name: str) -> Iterator[list[Tensor]]:
-    """Within the block, collect the outputs of layer ``name``, each a node that gradients can be taken to.
+    """Within the block, collect the outputs of ``layer`` or ``layer:2``, each a node that gradients can be taken to.
 
     The rest of the pass goes on with a clone, so an in-place activation behind the layer cannot
     change what was collected.
     """
     kept: list[Tensor] = []
+    base, call = _split(name)
+    calls = itertools.count(1)
 
     def keep(_: str, __: nn.Module, inputs: Any, output: Any) -> Any:
+        if next(calls) != call and call is not None:
+            return output
         if not isinstance(output, Tensor):
             raise BadInput(
                 f"layer {name!r} gives a {type(output).__name__}", cure="choose a layer that gives one tensor"
@@ -125,5 +130,5 @@ def with_gradient(module: nn.Module, name: str) -> Iterator[list[Tensor]]:
         kept.append(tensor)
         return tensor.clone()
 
-    with hooks(module, [name], keep):
+    with hooks(module, [base], keep):
         yield kept

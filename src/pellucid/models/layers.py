@@ -42,55 +42,63 @@ class Layer:
     input_resolution: tuple[int, int] | None = None
 
 
-def _resolution(shape: tuple[int, ...] | None, size: torch.Size) -> tuple[int, int] | None:
-    """(height, width) of a feature map; None for vectors, tokens, single pixels and channels-last maps.
-
-    A map keeps the proportions of the network's input (``size``, [height, width]) up to rounding;
-    that tells [channel, height, width] from the [height, width, channel] of some blocks' inside.
-    """
-    if shape is None or len(shape) != 3 or shape[1] * shape[2] <= 1:
-        return None
-    height, width = shape[1:]
-    fits = abs(height * size[1] - width * size[0]) <= max(size)
-    return (height, width) if fits else None
-
-
 def layer_tree(module: nn.Module, probe: Tensor) -> tuple[Layer, ...]:
     """All modules below ``module`` in the order of definition, as one pass over ``probe`` shows them."""
     seen: dict[str, dict[str, Any]] = {}
+    # The sizes that convolutions and their like take and give. Only a tensor of one of these is a
+    # feature map: [24, 49, 49] may be attention, and [56, 56, 384] has its channels last.
+    sizes: set[tuple[int, ...]] = set()
+    known = {n: m for n, m in module.named_modules() if n}
     handles = []
     clock = itertools.count()
 
     def note(name: str, inputs: Any, output: Any) -> None:
-        first = lambda value: next((tuple(t.shape[1:]) for t in tensors_in(value)), None)  # noqa: E731
         calls = seen[name]["calls"] + 1 if name in seen else 1
-        seen[name] = {"calls": calls, "order": next(clock), "shape": first(output), "given": first(inputs)}
+        given, shape = _shape(inputs), _shape(output)
+        seen[name] = {"calls": calls, "order": next(clock), "shape": shape, "given": given}
+        if isinstance(known[name], _SPATIAL):
+            sizes.update(s[-2:] for s in (given, shape) if s and len(s) == 3)
 
-    for name, each in module.named_modules():
-        if name:
-            handles.append(each.register_forward_hook(lambda m, i, o, name=name: note(name, i, o)))
+    for name, each in known.items():
+        handles.append(each.register_forward_hook(lambda m, i, o, name=name: note(name, i, o)))
     try:
         with untouched(module), torch.no_grad():
             module(probe)
-    except RuntimeError as error:
+    except Exception as error:  # foreign code: it may raise anything
         cure = "give the InputSpec that this module takes (size, channels)"
-        raise BadInput(
-            f"the network does not run on an input of shape {tuple(probe.shape)}: {_short(error)}", cure=cure
-        ) from error
+        what = f"the network does not run on an input of shape {tuple(probe.shape)}: {_short(error)}"
+        raise BadInput(what, cure=cure) from error
     finally:
         for handle in handles:
             handle.remove()
-    size = probe.shape[-2:]
-    layers = [_layer(n, m, seen.get(n), size) for n, m in module.named_modules() if n]
+    layers = [_layer(n, m, seen.get(n), sizes) for n, m in known.items()]
     stages = {name: i for i, name in enumerate(_representatives(layers, module), start=1)}
     return tuple(replace(layer, stage=stages.get(layer.name)) for layer in layers)
+
+
+_SPATIAL = (
+    *(nn.Conv2d, nn.ConvTranspose2d, nn.BatchNorm2d, nn.InstanceNorm2d, nn.Upsample),
+    *(nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d),
+)
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """The first tensor's shape without the sample axis."""
+    return next((tuple(t.shape[1:]) for t in tensors_in(value)), None)
+
+
+def _resolution(shape: tuple[int, ...] | None, sizes: set[tuple[int, ...]]) -> tuple[int, int] | None:
+    """(height, width) of a feature map [channel, height, width]; None for all else, and for single pixels."""
+    if shape is None or len(shape) != 3 or shape[-2:] not in sizes or shape[1] * shape[2] <= 1:
+        return None
+    return shape[1], shape[2]
 
 
 def _short(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-def _layer(name: str, module: nn.Module, fact: dict[str, Any] | None, size: torch.Size) -> Layer:
+def _layer(name: str, module: nn.Module, fact: dict[str, Any] | None, sizes: set[tuple[int, ...]]) -> Layer:
     fact = fact or {"calls": 0, "order": -1, "shape": None, "given": None}
     return Layer(
         name=name,
@@ -103,8 +111,8 @@ def _layer(name: str, module: nn.Module, fact: dict[str, Any] | None, size: torc
         calls=fact["calls"],
         order=fact["order"],
         leaf=next(module.children(), None) is None,
-        resolution=_resolution(fact["shape"], size),
-        input_resolution=_resolution(fact["given"], size),
+        resolution=_resolution(fact["shape"], sizes),
+        input_resolution=_resolution(fact["given"], sizes),
     )
 
 
@@ -112,7 +120,7 @@ def _layer(name: str, module: nn.Module, fact: dict[str, Any] | None, size: torc
 
 
 def stage_names(layers: Sequence[Layer]) -> list[str]:
-    """The representatives, finest resolution first."""
+    """The representatives, in order of execution (for a classifier: finest first)."""
     return [l.name for l in sorted((l for l in layers if l.stage), key=lambda l: l.stage or 0)]
 
 
@@ -149,6 +157,29 @@ def _inside_transition(layer: Layer, layers: list[Layer], plain: set[str]) -> bo
         if enters == layer.resolution != leaves and len(sizes) <= 2:
             return True
     return False
+
+
+def last_map(layers: Sequence[Layer]) -> Layer | None:
+    """The last stage, if the network's evidence passes through it; None where it goes on without a map.
+
+    A vision transformer's patch embedding is a feature map too, but everything is decided after it.
+    """
+    stages = stage_names(layers)
+    if not stages:
+        return None
+    last = next(l for l in layers if l.name == stages[-1])
+    goes_on = [
+        l for l in layers if l.order > last.order and l.own_parameters and not l.resolution and _positions(l) > 1
+    ]
+    return None if goes_on else last
+
+
+def _positions(layer: Layer) -> int:
+    """How many places an output describes: 1 for a vector, the tokens' number for tokens."""
+    shape = layer.shape or ()
+    if len(shape) == 3 and shape[1:] == (1, 1):
+        return 1
+    return shape[0] if len(shape) >= 2 else 1
 
 
 # -- patterns -------------------------------------------------------------------------------------

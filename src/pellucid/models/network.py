@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import dataclasses
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +22,7 @@ from pellucid.models.layers import Layer, find, layer_tree, stage_names
 from pellucid.models.memory import batch_size
 from pellucid.models.prepare import Prepared, prepare, untouched
 from pellucid.models.state import fingerprint
+from pellucid.version import __version__
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,14 +87,15 @@ class Network:
         return find(pattern, self.tree(), where=self.name)
 
     def stages(self) -> list[str]:
-        """One representative layer for each spatial resolution, finest first."""
+        """One representative layer for each spatial resolution, in order of execution (mostly finest first)."""
         return stage_names(self.tree())
 
     def capture(self, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """The named layers' outputs for ``x``, the pass ended after the last of them."""
         calls = {layer.name: layer.calls for layer in self.tree()}
         exact = {n: f"{n}:{calls[n]}" if calls.get(n) else n for n in names}
-        taken = capture(self.module, x, list(exact.values()), run=self)
+        with untouched(self.module):
+            taken = capture(self.module, x, list(exact.values()), run=self)
         return {n: taken[e] for n, e in exact.items()}
 
     # -- speed ----------------------------------------------------------------------------------
@@ -103,11 +107,20 @@ class Network:
         ``preparation`` of the result says what was done and how far its output differs.
         """
         kept = tuple(sorted(k.partition(":")[0] for k in keep))
+        if ("prepared", kept) not in self._cache:
+            self._drop_copies(most=1)
         return self._remembered(("prepared", kept), lambda: self._prepare(kept))
+
+    def _drop_copies(self, *, most: int) -> None:
+        """Each copy is as large as the network: only the latest ones stay."""
+        copies = [k for k in self._cache if isinstance(k, tuple)]
+        for key in copies[: max(0, len(copies) - most)]:
+            del self._cache[key]
 
     def _prepare(self, keep: tuple[str, ...]) -> Network:
         done = prepare(self.module, self.probe(2), keep=keep)
-        cache = {"mark": fingerprint(done.module), "tree": self.tree(), "facts": self.facts()}
+        mark = None if done.difference is not None else fingerprint(done.module)
+        cache = {"mark": mark, "tree": self.tree(), "facts": self.facts()}
         return dataclasses.replace(self, module=done.module, preparation=done, _cache=cache)
 
     def batch_size(self, x: Tensor, *, gradient: bool) -> int:
@@ -115,8 +128,9 @@ class Network:
         return batch_size(self.tree(), x, self.input.size, gradient=gradient)
 
     def _remembered(self, key: Any, make: Any) -> Any:
-        """Made once for these weights: a changed parameter makes it anew."""
-        mark = fingerprint(self.module)
+        """Made once for these weights: a changed parameter, module or hook makes it anew."""
+        private = self.preparation is not None and self.preparation.difference is not None
+        mark = None if private else fingerprint(self.module)  # nobody else holds the fast copy
         if self._cache.get("mark") != mark:
             self._cache.clear()
             self._cache["mark"] = mark
@@ -132,36 +146,51 @@ class Network:
 
         A regression network gives its values instead of probabilities, in the order of the outputs.
         """
+        x = x.to(self.device, self.dtype)
         with untouched(self.module):
-            output = first_tensor(self(x.to(self.device, self.dtype))).float()
-        if output.ndim != 2:
-            raise BadInput(f"the output's shape {tuple(output.shape)} is not one row a sample", where=self.name)
+            parts = x.split(self.batch_size(x, gradient=False))
+            output = torch.cat([first_tensor(self(part)).float() for part in parts])
+        self.check_output(output)
         if not torch.isfinite(output).all():
             raise BadInput("the output is not finite", where=self.name, cure="check the weights and the input's range")
         if self.output == "values":
             return [[(i, self.class_name(i), float(v)) for i, v in enumerate(row[:top])] for row in output]
-        shares = output.softmax(1) if self.output == "logits" else output
+        shares = probabilities(output) if self.output == "logits" else output
         best = shares.topk(min(top, shares.shape[1]), dim=1)
         return [
             [(int(i), self.class_name(int(i)), float(p)) for p, i in zip(ps, rows, strict=True)]
             for ps, rows in zip(best.values, best.indices, strict=True)
         ]
 
+    def check_output(self, output: Tensor) -> None:
+        """One row a sample, and as many columns as there are names."""
+        if output.ndim != 2:
+            cure = "pass a target function that makes one number a sample of it"
+            what = f"the output's shape is {tuple(output.shape)}, not [sample, class]"
+            raise BadInput(what, where=self.name, cure=cure)
+        if self.classes is not None and len(self.classes) != output.shape[1]:
+            what = f"{len(self.classes)} class names for {output.shape[1]} outputs"
+            raise BadInput(what, where=self.name, cure="give one name for each output, in their order")
+
     def class_name(self, index: int) -> str:
-        """The first of the class's names, or ``output 7`` where names are unknown."""
-        if self.classes is None or index >= len(self.classes):
-            return f"output {index}"
-        return self.classes[index].split(",")[0].strip()
+        """The first of the class's names (with its index where two share it), or ``output 7`` without names."""
+        names = self._remembered("names", lambda: _first_names(self.classes or ()))
+        return names[index] if index < len(names) else f"output {index}"
 
     def class_index(self, name: str) -> int:
-        """The output that is called ``name`` (any synonym, in any case); or a number in words."""
-        if name.strip().lstrip("-").isdigit():
-            return int(name)
+        """The output that is called ``name`` (any synonym, in any case), else the number that it spells."""
+        wanted = name.strip().lower()
+        names = self._remembered("names", lambda: _first_names(self.classes or ()))
+        exact = [
+            i
+            for i, (c, n) in enumerate(zip(self.classes or (), names, strict=True))
+            if wanted in (c.lower(), n.lower())
+        ]
+        if not exact and wanted.isdecimal():
+            return int(wanted)
         if self.classes is None:
             cure = "pass the output's index, or classes= when opening the network"
             raise BadInput(f"class {name!r} is asked for, but the classes have no names", where=self.name, cure=cure)
-        wanted = name.strip().lower()
-        exact = [i for i, c in enumerate(self.classes) if wanted == c.lower()]
         found = exact or [i for i, c in enumerate(self.classes) if wanted in map(str.strip, c.lower().split(","))]
         if len(found) > 1:
             raise BadInput(
@@ -176,7 +205,7 @@ class Network:
 
     def facts(self) -> Mapping[str, Any]:
         """What a receipt says of the network: its name, its weights' hash, its preprocessing."""
-        return self._remembered("facts", self._facts)
+        return {**self._remembered("facts", self._facts), "versions": versions()}
 
     def _facts(self) -> Mapping[str, Any]:
         return {
@@ -188,6 +217,22 @@ class Network:
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
         }
+
+
+def _first_names(classes: Sequence[str]) -> tuple[str, ...]:
+    firsts = [c.split(",")[0].strip() for c in classes]
+    shared = {n for n, count in Counter(firsts).items() if count > 1}
+    return tuple(f"{n} ({i})" if n in shared else n for i, n in enumerate(firsts))
+
+
+def probabilities(logits: Tensor) -> Tensor:
+    """Of each class, within its own sample: the softmax, or the sigmoid of a single logit."""
+    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(1)
+
+
+def versions() -> dict[str, str]:
+    """The versions that a result depends on."""
+    return {"pellucid": __version__, "torch": torch.__version__, "numpy": np.__version__}
 
 
 def first_tensor(output: Any) -> Tensor:

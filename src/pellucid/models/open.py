@@ -24,23 +24,25 @@ def open(
     weights: str = "default",
     input: InputSpec | None = None,
     classes: Sequence[str] | None = None,
-    output: str = "logits",
+    output: str | None = None,
     architecture: str | None = None,
-    device: str = "cpu",
+    device: str | None = None,
     trust: bool = False,
+    seed: int = 0,
 ) -> Network:
     """Open a network, so that everything else can look at it. The user's module is never changed.
 
     model: "efficientnet_lite0" (the default, with ImageNet weights), "timm:NAME", "torchvision:NAME",
     "file:PATH" with ``architecture`` (one of these names), or any ``nn.Module`` with ``input``.
-    weights: "default" for pretrained ones, "none" for random ones.
+    weights: "default" for pretrained ones, "none" for random ones, drawn with ``seed``.
     input: size, mean, std and range of what it is fed; known for named models.
-    classes: names of the outputs in order. output: "logits", "probabilities" or "values".
-    device: "auto", "cpu" or "cuda". trust: unpickle a whole module from ``file:``, which runs its code.
+    classes: names of the outputs in order. output: "logits" (the default for a module),
+    "probabilities" or "values". device: "auto", "cpu" or "cuda"; None leaves it where it is.
+    trust: unpickle what ``file:`` names, which runs its code.
 
     Raises BadInput for an unknown name, weights that cannot be had or do not fit, a refused pickle.
     """
-    if output not in OUTPUTS:
+    if output is not None and output not in OUTPUTS:
         raise BadInput(f"output is {output!r}", cure=near(output, OUTPUTS))
     if weights not in ("default", "none"):
         raise BadInput(f"weights is {weights!r}", cure="pass 'default', 'none', or open 'file:PATH' with architecture=")
@@ -50,13 +52,14 @@ def open(
     elif isinstance(model, nn.Module):
         network = _own(model, input)
     else:
-        network = open_named(Request(model, weights, None, architecture, names, input, trust))
-    changes: dict[str, Any] = {"output": output} if output != network.output else {}
-    changes |= {"classes": names} if names is not None else {}
-    changes |= {"input": input} if input is not None else {}
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            network = open_named(Request(model, weights, None, architecture, names, input, trust))
+    asked = {"output": output, "classes": names, "input": input}
+    changes: dict[str, Any] = {k: v for k, v in asked.items() if v is not None}
     if changes:
         network = dataclasses.replace(network, **changes, _cache={})
-    return network.to(pick_device(device))
+    return network if device is None else network.to(pick_device(device))
 
 
 def _own(module: nn.Module, spec: InputSpec | None) -> Network:

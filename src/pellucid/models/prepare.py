@@ -44,9 +44,9 @@ def prepare(module: nn.Module, probe: Tensor, *, keep: tuple[str, ...] = ()) -> 
     with untouched(module), torch.no_grad():
         try:
             wanted = tensors_in(module(probe))
-        except RuntimeError:
-            # The probe's size or kind does not suit this module: nothing can be proven of a copy.
-            return Prepared(module, None, (), ("the fast copy was skipped: the module does not run on a probe input",))
+        except Exception as error:  # foreign code: it may raise anything
+            reason = f"the module does not run on a probe input ({type(error).__name__})"
+            return Prepared(module, None, (), (f"the fast copy was skipped: {reason}",))
         for steps in (("folded", "channels_last"), ("channels_last",), ("folded",), ()):
             ready = _try(module, probe, wanted, steps, keep)
             if ready is not None:
@@ -68,8 +68,9 @@ def _try(
             twin = twin.to(memory_format=torch.channels_last)
             probe = probe.contiguous(memory_format=torch.channels_last)
         found = tensors_in(twin(probe))
-    except (RuntimeError, TypeError, NotImplementedError):
-        # deepcopy refuses non-leaf tensors and open handles; views refuse channels-last: both leave slower ways.
+    except Exception:
+        # deepcopy refuses non-leaf tensors and open handles, views refuse channels-last, foreign code may raise
+        # anything: a slower way remains, and where none does the receipt says so.
         return None
     difference = relative_difference(wanted, found)
     return Prepared(twin, difference, steps) if difference <= TOLERANCE else None
@@ -118,21 +119,17 @@ def fold_batch_norm(module: nn.Module, probe: Tensor, *, keep: tuple[str, ...] =
     Which follows which is read off a run on ``probe``, so functional and nested code count alike.
     A convolution whose output is also used elsewhere would change: the proof in ``prepare`` finds that.
     """
-    pairs = _pairs(module, probe)
+    pairs = _pairs(module, probe, keep)
     names = {m: n for n, m in module.named_modules()}
-    folded = 0
     for norm, layer in pairs.items():
-        if names[layer] in keep:
-            continue
         _absorb(layer, norm)
         parent, _, child = names[norm].rpartition(".")
         setattr(module.get_submodule(parent), child, Folded(norm))
-        folded += 1
-    return folded
+    return len(pairs)
 
 
-def _pairs(module: nn.Module, probe: Tensor) -> dict[nn.Module, nn.Module]:
-    """Batch norm → the layer whose output it takes, both called once in a run."""
+def _pairs(module: nn.Module, probe: Tensor, keep: tuple[str, ...]) -> dict[nn.Module, nn.Module]:
+    """Batch norm → the layer whose output it takes, both called once in a run, and nobody wants to see that output."""
     makers: dict[int, tuple[nn.Module, Tensor]] = {}  # the tensor is held so that its id is not given to another
     calls: dict[nn.Module, int] = {}
     pairs: dict[nn.Module, nn.Module] = {}
@@ -146,8 +143,12 @@ def _pairs(module: nn.Module, probe: Tensor) -> dict[nn.Module, nn.Module]:
         if args and id(args[0]) in makers:
             pairs[norm] = makers[id(args[0])][0]
 
+    wanted: set[int] = set()  # outputs of kept layers, which may be containers that end in a convolution
+
     handles = []
-    for each in module.modules():
+    for name, each in module.named_modules():
+        if name in keep:
+            handles.append(each.register_forward_hook(lambda m, i, o: wanted.update(map(id, tensors_in(o)))))
         if isinstance(each, (*_CONVOLUTIONS, nn.Linear)):
             handles.append(each.register_forward_hook(made))
         elif isinstance(each, _NORMS) and each.running_mean is not None:
@@ -157,8 +158,10 @@ def _pairs(module: nn.Module, probe: Tensor) -> dict[nn.Module, nn.Module]:
     finally:
         for handle in handles:
             handle.remove()
+    shown = {layer for made_id, (layer, _) in makers.items() if made_id in wanted}
     layers = list(pairs.values())
-    return {n: l for n, l in pairs.items() if calls[n] == calls[l] == 1 and layers.count(l) == 1}
+    once = {n: l for n, l in pairs.items() if calls[n] == calls[l] == 1 and layers.count(l) == 1}
+    return {n: l for n, l in once.items() if l not in shown}
 
 
 def _absorb(layer: Any, norm: Any) -> None:

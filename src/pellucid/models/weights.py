@@ -17,14 +17,15 @@ from pellucid.core.errors import BadInput, PellucidError, near
 State = dict[str, Tensor]
 
 
-def read_state_dict(path: Path) -> State:
+def read_state_dict(path: Path, *, trust: bool = False) -> State:
     """The tensors of a ``.safetensors`` file or of a state dict saved by torch, by name.
 
     torch's files are read with ``weights_only=True``: one that would run code is refused and
-    nothing of it is executed. Nested forms ("state_dict", "model") and "module." prefixes are undone.
+    nothing of it is executed, unless ``trust`` says that its maker is trusted. Nested forms
+    ("state_dict", "model") and "module." prefixes are undone.
     """
     _check_file(path)
-    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path, trust=trust)
     broken = [n for n, t in state.items() if t.dtype.is_floating_point and not torch.isfinite(t).all()]
     if broken:
         cure = f"train again from a sound checkpoint ({len(broken)} tensors are affected)"
@@ -53,13 +54,15 @@ def _read_safetensors(path: Path) -> State:
         ) from error
 
 
-def _read_torch(path: Path) -> State:
+def _read_torch(path: Path, *, trust: bool) -> State:
     _refuse_bomb(path)
     try:
         with warnings.catch_warnings():
             # A foreign pickle protocol: whether it loads or is refused, that is told below.
             warnings.filterwarnings("ignore", "Detected pickle protocol", UserWarning)
-            found = torch.load(path, map_location="cpu", weights_only=True)
+            found = torch.load(path, map_location="cpu", weights_only=not trust)
+    except PermissionError as error:
+        raise BadInput("it cannot be read (permission denied)", where=path, cure="change its permissions") from error
     except pickle.UnpicklingError as error:
         if (
             "Unsupported global" in str(error)
@@ -74,7 +77,7 @@ def _read_torch(path: Path) -> State:
         raise _damaged(path) from error
     except (RuntimeError, EOFError, ValueError, KeyError, AttributeError, TypeError, IndexError, OSError) as error:
         raise _damaged(path) from error
-    return _flat_state(found, path)
+    return _flat_state(found.state_dict() if isinstance(found, nn.Module) else found, path)
 
 
 def _damaged(path: Path) -> BadInput:

@@ -36,6 +36,7 @@ def write_page(folder: Path, run: Run) -> dict[str, Any]:
     arrays: dict[str, Any] = dict(_pairs(run, stems))
     archive.save(folder / "explanations.npz", arrays if run.regions is None else {**arrays, "regions": run.regions})
     summary = summary_of(run, stems, region_files)
+    summary["files"]["all"] = sorted([*(p.name for p in folder.iterdir()), "index.html", "summary.json"])
     (folder / "summary.json").write_text(dumps(summary) + "\n", encoding="utf-8")
     (folder / "index.html").write_text(page_html(run, summary), encoding="utf-8")
     return summary

@@ -18,7 +18,7 @@ from pellucid.report import colours, pictures
 from pellucid.report.figures import layers_of, region_colours
 from pellucid.report.plain import plain
 from pellucid.report.planes import sheet_of
-from pellucid.report.run import PhotoResult, Prediction, Run
+from pellucid.report.run import PhotoResult, Run
 from pellucid.report.words import duration, number, percent, readable, visible, whole, words_of
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -47,6 +47,7 @@ def page_html(run: Run, summary: Mapping[str, Any]) -> str:
             summary=summary,
             scale_stops=_scale_stops(),
             photos=[_photo(p, s, most) for p, s in zip(run.photos, summary["photos"], strict=True)],
+            notes=run.notes,
             regions=None if run.regions is None else _regions(run.regions, summary["regions"]["files"], most),
             provenance=_provenance(run),
             settings=_settings(run),
@@ -126,7 +127,7 @@ def _panel(explanation: Explanation, photo: PhotoResult, summary: Mapping[str, A
     values = sheet_of(explanation)
     scale = colours.scale_of(values)
     picture = None if explanation.pictures is None else explanation.pictures[0]
-    target = target_name(explanation.target[0], photo.predictions)
+    target = explanation.target[0]
     words = words_of(explanation)
     return {
         "method": explanation.method,
@@ -145,13 +146,6 @@ def _panel(explanation: Explanation, photo: PhotoResult, summary: Mapping[str, A
         "facts": [s.text for s in words if s.level != "warning"],
         "warnings": [s.text for s in words if s.level == "warning"],
     }
-
-
-def target_name(target: str, predictions: Iterable[Prediction]) -> str:
-    """A target as people call it: an index becomes the class's name where the predictions know it."""
-    if not target.isdecimal():
-        return target
-    return next((p.name for p in predictions if p.index == int(target)), f"class {target}")
 
 
 # ── regions ───────────────────────────────────────────────────────────────────────────────────────

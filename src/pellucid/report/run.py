@@ -41,7 +41,7 @@ class Run:
     """One run of ``explain``.
 
     command, python: the lines that reproduce it. network: facts by name, in the order to show
-    them; ``name`` is the headline. seconds: how long the whole run took.
+    them; ``name`` is the headline. notes: what could not be shown, and why. seconds: how long the whole run took.
     """
 
     command: str
@@ -49,6 +49,7 @@ class Run:
     network: Mapping[str, Any]
     photos: tuple[PhotoResult, ...]
     regions: View | None = None
+    notes: tuple[str, ...] = ()
     seconds: float = 0.0
     seed: int | None = None
     version: str = field(default=__version__)

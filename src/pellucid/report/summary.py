@@ -32,6 +32,7 @@ def summary_of(run: Run, stems: Stems, region_files: list[str]) -> dict[str, Any
             "colour_scale": {"rule": "percentile of |value| of each map", "percentile": PERCENTILE},
             "photos": photos,
             "regions": _regions(run, region_files),
+            "notes": run.notes,
             "warnings": sum(w["level"] == "warning" for p in photos for e in p["explanations"] for w in e["words"]),
             "files": {"page": "index.html", "arrays": "explanations.npz"},
         }

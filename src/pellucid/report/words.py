@@ -61,12 +61,17 @@ def receipt_words(
     ]
 
 
+#: What a target's number is called.
+_QUANTITIES = {"probability": "probability", "value": "value", "function": "value"}
+
+
 def _sum_words(receipt: Receipt, target: str, tolerance: float, baseline: bool) -> Iterator[Sentence]:
     if not receipt.expected or not receipt.actual:
         yield Sentence("fact", "This method promises no sum.")
         return
     gap = relative_gap(receipt.expected, receipt.actual) if receipt.relative_gap is None else receipt.relative_gap
-    score = f"the score of {quoted(target)}" if target else "the score"
+    quantity = _QUANTITIES.get(receipt.provenance.get("of", ""), "score")
+    score = f"the {quantity} of {quoted(target)}" if target else f"the {quantity}"
     score = f"the change in {score} from the baseline" if baseline else score
     steps = f" Took {_count(receipt.steps, 'step')}." if receipt.steps is not None else ""
     yield Sentence(
@@ -109,8 +114,8 @@ def _honesty_words(receipt: Receipt) -> Iterator[Sentence]:
     if receipt.prepared_difference is not None:
         yield Sentence(
             "fact",
-            "Computed on a faster copy of the network whose output differs by at most "
-            f"{number(receipt.prepared_difference)} (relative).",
+            "Computed on a faster copy of the network, whose output differed by "
+            f"{number(receipt.prepared_difference)} (relative) on a probe.",
         )
 
 

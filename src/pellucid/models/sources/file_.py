@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from pellucid.core.errors import BadInput
-from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network
 from pellucid.models.sources.table import Request, open_named, sources
 from pellucid.models.weights import State, load_by_name, read_state_dict, unpickle_module
@@ -21,18 +20,16 @@ def open_file(request: Request) -> Network:
     """A checkpoint of your own, onto a named architecture."""
     path, architecture = request.name, request.architecture
     place = Path(path).expanduser()
-    if request.trust and architecture is None and place.suffix != ".safetensors":
-        return Network(
-            unpickle_module(place),
-            request.input or InputSpec(),
-            f"file:{path}",
-            classes=request.classes,
-            weights=place.name,
-        )
+    if architecture is None and request.trust and place.suffix != ".safetensors":
+        if request.input is None:
+            cure = "pass input=pellucid.InputSpec(…), --size on the command line"
+            raise BadInput("a module does not say what it is fed", where=path, cure=cure)
+        module = unpickle_module(place)
+        return Network(module, request.input, f"file:{path}", classes=request.classes, weights=place.name)
     if architecture is None:
         cure = "pass architecture=, --architecture on the command line (for example timm:resnet18)"
         raise BadInput("a file of weights alone does not say which network it belongs to", where=path, cure=cure)
-    state = read_state_dict(place)
+    state = read_state_dict(place, trust=request.trust)
     network = _shaped_like(architecture, state)
     load_by_name(network.module, state, where=str(place))
     return replace(network, name=f"file:{path}", weights=place.name)

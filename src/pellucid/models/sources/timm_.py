@@ -22,8 +22,8 @@ def open_timm(request: Request) -> Network:
     if name.partition(".")[0] not in timm.list_models():
         raise BadInput(f"timm knows no model {name!r}", cure=near(name, timm.list_models()))
     with fetching(f"timm:{name}"):
-        module = timm.create_model(name, pretrained=request.weights == "default", **sized(request))
-    facts: Any = module.pretrained_cfg
+        module: Any = timm.create_model(name, pretrained=request.weights == "default", **sized(request))
+    facts = module.pretrained_cfg
     _, *size = facts["input_size"]
     spec = InputSpec(
         (size[0], size[1]),
@@ -34,7 +34,8 @@ def open_timm(request: Request) -> Network:
     )
     classes = imagenet_classes(request.outputs) if facts["num_classes"] == 1000 else None
     said = facts.get("tag") or "pretrained" if request.weights == "default" else "random"
-    return Network(module, spec, f"timm:{name}", classes=classes, weights=said)
+    output = "logits" if module.num_classes else "values"
+    return Network(module, spec, f"timm:{name}", classes=classes, output=output, weights=said)
 
 
 #: timm also says "random" (train-time choice between bilinear and bicubic)
