@@ -17,7 +17,11 @@ from pellucid.attribution.table import LAWS, Attribution, methods
 from pellucid.attribution.target import resolve
 
 #: Small settings, so that thousands of runs are quick; and what a law needs to hold exactly.
-QUICK: dict[str, dict[str, Any]] = {"smoothgrad": {"samples": 4}, "occlusion": {"window": 4, "stride": 2}}
+QUICK: dict[str, dict[str, Any]] = {
+    **{name: {"samples": 4} for name in ("smoothgrad", "vargrad", "smooth")},
+    "occlusion": {"window": 4, "stride": 2},
+    "rise": {"samples": 8, "cells": 3},
+}
 FOR_LAW: dict[tuple[str, str], dict[str, Any]] = {("occlusion", "linear_exact"): {"window": 1, "stride": 1}}
 
 
@@ -26,12 +30,28 @@ def quick(method: str, law: str = "") -> dict[str, Any]:
 
 
 def explain(net: pellucid.Network, x: Any, method: str, law: str = "", **more: Any) -> pellucid.Explanation:
-    # A linear model has no layer with a resolution for the CAMs to look at.
     return pellucid.explain(net, x, method=method, **{"target": "cat", **quick(method, law), **more})
 
 
+#: Networks that a method is not made for; it must say so.
+REFUSED = {
+    "cam": {"functional", "in_place", "residual", "shared_conv"},
+    "guided_backprop": {"linear"},
+    "deconvnet": {"linear"},
+    **{m: {"linear"} for m in methods if "layer" in methods[m].options and m != "cam"},
+}
+REFUSED["cam"] |= {"linear"}
+
+
 def suits(method: str, net: str) -> bool:
-    return not (net == "linear" and methods[method].facts.group == "localisation")
+    return net not in REFUSED.get(method, ())
+
+
+@pytest.mark.parametrize(("method", "net"), [(m, n) for m in REFUSED for n in sorted(REFUSED[m])])
+def test_a_network_that_a_method_is_not_made_for_is_refused(method: str, net: str) -> None:
+    with pytest.raises(pellucid.BadInput) as caught:
+        explain(network(net), images(), method)
+    assert caught.value.cure
 
 
 CASES = [(m, n) for m in methods for n in NETS if suits(m, n)]
@@ -102,7 +122,7 @@ def test_shape_and_batch_independence(method: str, net: str) -> None:
         np.testing.assert_allclose(alone.values[0], together.values[i], rtol=1e-3, atol=1e-5 * scale)
 
 
-@pytest.mark.parametrize("method", methods)
+@pytest.mark.parametrize("method", [m for m in methods if m != "cam"])  # which wants a layer that two of them lack
 def test_written_four_ways_it_is_the_same(method: str) -> None:
     where = {"layer": "bn2"} if "layer" in methods[method].options else {}  # which three of the four overwrite
     first, *others = (explain(network(n), images(), method, **where).values for n in TWINS)
