@@ -15,7 +15,7 @@ from pellucid.core.progress import track
 from pellucid.models.network import Network
 
 #: A map for each input of a batch.
-Run = Callable[[Tensor, Target], Tensor]
+Run = Callable[[Network, Tensor, Target], Tensor]
 
 
 @methods.register(
@@ -34,8 +34,7 @@ def smoothgrad(
     input's own range (the paper: 10 % to 20 %). The receipt's error is the relative standard error
     of the averaged map.
     """
-    run: Run = lambda noisy, goal: gradients(network, noisy, goal)[0]  # noqa: E731
-    mean, error, _ = moments(network, x, target, run, samples=samples, noise=noise, seed=seed)
+    mean, error, _ = moments(network, x, target, _gradient, samples=samples, noise=noise, seed=seed)
     return Attribution(mean, samples=samples, error=error)
 
 
@@ -47,8 +46,7 @@ def vargrad(
 
     samples, noise: as for smoothgrad.
     """
-    run: Run = lambda noisy, goal: gradients(network, noisy, goal)[0]  # noqa: E731
-    _, _, variance = moments(network, x, target, run, samples=samples, noise=noise, seed=seed)
+    _, _, variance = moments(network, x, target, _gradient, samples=samples, noise=noise, seed=seed)
     # The relative standard error of a variance of Gaussian values: √(2 / (n − 1)).
     return Attribution(variance, samples=samples, error=(2 / (samples - 1)) ** 0.5)
 
@@ -68,9 +66,7 @@ def smooth(
 
     base: the method's name, run with its defaults. samples, noise: as for smoothgrad.
     """
-    inner = _inner(base)
-    run: Run = lambda noisy, goal: inner.function(network, noisy, goal).values  # noqa: E731
-    mean, error, _ = moments(network, x, target, run, samples=samples, noise=noise, seed=seed)
+    mean, error, _ = moments(network, x, target, _inner(base), samples=samples, noise=noise, seed=seed)
     return Attribution(mean, samples=samples, error=error)
 
 
@@ -86,13 +82,19 @@ def input_times(network: Network, x: Tensor, target: Target, *, base: str = "gra
 
     base: the method's name, run with its defaults.
     """
-    return Attribution(x * _inner(base).function(network, x, target).values)
+    return Attribution(x * _inner(base)(network, x, target))
 
 
-def _inner(base: str):  # type: ignore[no-untyped-def]
+def _gradient(network: Network, x: Tensor, target: Target) -> Tensor:
+    return gradients(network, x, target)[0]
+
+
+def _inner(base: str) -> Run:
+    """The map of the method called ``base``, run with its defaults."""
     if base in ("smooth", "input_times"):
         raise BadInput(f"{base} wraps another method", cure="pass the name of a method that stands on its own")
-    return methods[base]
+    method = methods[base].function
+    return lambda network, x, target: method(network, x, target).values
 
 
 def moments(
@@ -111,7 +113,7 @@ def moments(
         count = min(size, samples - first)
         draws = [torch.randn(x.shape[1:], generator=generator, dtype=x.dtype).to(x.device) for _ in range(count)]
         noisy = torch.cat([x + spread * draw for draw in draws])
-        maps = run(noisy, target.rows(torch.arange(len(x)).repeat(count)))
+        maps = run(network, noisy, target.rows(torch.arange(len(x)).repeat(count)))
         for n, each in enumerate(maps.unflatten(0, (count, len(x))), start=first + 1):
             # Welford's running mean and sum of squared deviations.
             step = each - mean
