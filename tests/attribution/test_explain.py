@@ -335,3 +335,30 @@ def test_the_larger_lites_where_their_packages_are(name: str, size: int) -> None
     assert net.input.size == (size, size)
     x = net.input.tensor(pellucid.read("example:coffee"))[0]
     assert net.predict(x[None])[0][0][1] == "espresso"
+
+
+def test_values_have_neither_a_best_one_nor_a_probability() -> None:
+    net = pellucid.open(head(3), input=SPEC, output="values", classes=["age", "weight", "height"])
+    assert gradient(net, "age").receipt.provenance["of"] == "value"
+    for target, of in (("top", "logit"), ("age", "probability")):
+        with pytest.raises(BadInput, match="neither a best one nor a probability"):
+            gradient(net, target, of=of)
+
+
+def test_what_a_tired_person_passes() -> None:
+    from PIL import Image
+
+    net = network("modules")
+    for wrong in (module("modules"), "efficientnet_lite0", None):
+        with pytest.raises(BadInput, match="no opened network"):
+            pellucid.explain(wrong, images(), "gradient", 1)
+    with pytest.raises(BadInput, match="is the text"):
+        pellucid.explain(net, images(), "occlusion", 1, window="5")
+    with pytest.raises(BadInput, match="not a name"):
+        pellucid.open("file:w.pt", architecture=module("modules"))
+    with pytest.raises(BadInput, match="window's side is 0"):
+        pellucid.explain(net, images(), "occlusion", 1, window=0)
+    assert pellucid.InputSpec(size=64) == pellucid.InputSpec(size=(64, 64))
+    picture = pellucid.read("example:cat").array
+    found, wanted = (pellucid.explain(net, g, "gradient", 1) for g in (Image.fromarray(picture), picture))
+    np.testing.assert_array_equal(found.values, wanted.values)

@@ -172,6 +172,26 @@ def test_a_report_is_replaced_and_other_folders_are_not(tmp_path: Path) -> None:
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "years"
 
 
+def test_a_vision_transformer_keeps_the_methods_that_suit_it(tmp_path: Path) -> None:
+    args = ["--model", "timm:test_vit", "--weights", "none", "--target", 3, "--window", 80]
+    done = run("explain", "example:cat", *args, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {e["method"] for e in found["photos"][0]["explanations"]} == {"integrated_gradients", "occlusion"}
+    said = " ".join(found["notes"])
+    assert "grad_cam is not shown" in said
+    assert "weights are random" in said
+    assert run("explain", "example:cat", *args, *QUICK, cwd=tmp_path).returncode == 2  # asked for by name
+
+
+def test_another_size_keeps_the_rest_of_the_preprocessing(tmp_path: Path) -> None:
+    done = run("explain", "example:cat", "--size", "192", *QUICK, "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    receipt = json.loads(done.stdout)["photos"][0]["explanations"][0]["receipt"]
+    assert receipt["provenance"]["preprocessing"]["size"] == [192, 192]
+    assert receipt["provenance"]["preprocessing"]["mean"] == [127, 127, 127]
+
+
 def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
     started = subprocess.Popen(
         [PELLUCID, "explain", "example:cat", "--method", "smoothgrad", "--samples", "100000"],

@@ -183,7 +183,7 @@ def spatial_layer(network: Network, layer: str | None) -> tuple[str, str]:
         return layer, "as asked"
     last = last_map(network.tree())
     if last is None or last.resolution is None:
-        cure = "choose a layer with a feature map by layer= (see pellucid layers)"
+        cure = "choose a layer with a feature map by layer= (--layer; see pellucid layers)"
         raise BadInput("the network decides on something other than a feature map", where=network.name, cure=cure)
     height, width = last.resolution
     return last.name, f"the last layer that gives a feature map ({height} × {width})"

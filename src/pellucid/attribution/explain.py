@@ -48,6 +48,9 @@ def explain(
     began = time.perf_counter()
     if torch.is_inference_mode_enabled():
         raise BadInput("gradients cannot be taken inside torch.inference_mode()", cure="call explain outside of it")
+    if not isinstance(network, Network):
+        cure = "open it first: pellucid.open(…)"
+        raise BadInput(f"a {type(network).__name__} is no opened network", cure=cure)
     entry = methods[method]
     given = as_batch(network.input, inputs, network.device, network.dtype)
     chosen = _options(entry, network, layer, seed, options)

@@ -39,6 +39,8 @@ def occlusion(
     height, width = x.shape[-2:]
     window = max(1, min(height, width) // 7) if window is None else window
     stride = max(1, window // 2) if stride is None else stride
+    if window < 1:
+        raise BadInput(f"the window's side is {window}", cure="pass at least 1")
     if not 1 <= stride <= window:
         raise BadInput(f"stride {stride} with a window of {window}", cure="pass a stride from 1 to the window's side")
     if window > min(height, width):

@@ -76,6 +76,9 @@ def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
     each = _one_each(wanted, len(x))
     if len(each) != len(x):
         raise BadInput(f"{len(each)} targets for {len(x)} samples", cure="pass one, or one a sample")
+    if network.output == "values" and (of == "probability" or ("top" in each and scores.shape[1] > 1)):
+        cure = "name the output that you mean, and its value is explained"
+        raise BadInput("values have neither a best one nor a probability", where=network.name, cure=cure)
     best = _best(network, x) if "top" in [e for e in each if isinstance(e, str)] else None
     indices = [int(best[i]) if e == "top" else _index(network, e, scores.shape[1]) for i, e in enumerate(each)]
     names = tuple(network.class_name(i) for i in indices)

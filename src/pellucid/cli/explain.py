@@ -76,6 +76,7 @@ def explain(
         choice=choice,
         targets=tuple(dict.fromkeys(target or ["top"])),
         entries=tuple(methods[m] for m in dict.fromkeys(method or DEFAULT_METHODS)),
+        chosen_for_us=not method,
         layers=tuple(dict.fromkeys(layer or ())),
         of=of,
         seed=seed,
@@ -90,7 +91,7 @@ def explain(
     if as_json:
         print(json.dumps({**summary, "report": str((out / "index.html").resolve())}, ensure_ascii=False))
     else:
-        _print(run, out)
+        _print(run, summary["warnings"], out)
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ class Asked:
     choice: chosen.Choice
     targets: tuple[str, ...]
     entries: tuple[Entry, ...]
+    chosen_for_us: bool
     layers: tuple[str, ...]
     of: Any
     seed: int
@@ -128,9 +130,9 @@ class Asked:
                 found += [(entry, target, {**more, "layer": p}) for p in places] or [(entry, target, more)]
         return found
 
-    def python(self) -> str:
+    def python(self, network: Network) -> str:
         """The same as lines of Python."""
-        lines = ["import pellucid", "", self.choice.python(), f"photos = [{', '.join(map(repr, self.photos))}]"]
+        lines = ["import pellucid", "", self.choice.python(network), f"photos = [{', '.join(map(repr, self.photos))}]"]
         for entry, target, more in self.calls():
             extra = "".join(f", {k}={v!r}" for k, v in more.items())
             lines.append(f"e = pellucid.explain(net, photos, method={entry.name!r}, target={target!r}{extra})")
@@ -155,21 +157,39 @@ def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
 
     network = asked.choice.open()
     predictions = network.prepared().predict(as_batch(network.input, list(samples), network.device, network.dtype).x)
-    photos = []
+    photos, notes = [], _cautions(network)
     for sample, best in zip(samples, predictions, strict=True):
-        maps = [explain(network, sample, e.name, target, **more) for e, target, more in asked.calls()]
+        maps = []
+        for entry, target, more in asked.calls():
+            try:
+                maps.append(explain(network, sample, entry.name, target, **more))
+            except BadInput as error:
+                if not (asked.chosen_for_us and "layer" in entry.options):
+                    raise
+                # A default method that this network has no place for must not cost the user the other ones.
+                notes.append(f"{entry.name} is not shown: {error}")
+        if network.output == "values":
+            notes.append(f"{sample.name}: " + ", ".join(f"{name} {value:.4g}" for _, name, value in best))
+            best = []
         photos.append(_photo(sample, best, maps))
-    view, notes = _regions(network, samples, asked.seed)
+    view, left_out = _regions(network, samples, asked.seed)
     return Run(
         command=shlex.join(["pellucid", *sys.argv[1:]]),
-        python=asked.python(),
+        python=asked.python(network),
         network=_facts(network),
         photos=tuple(photos),
         regions=view,
-        notes=notes,
+        notes=(*dict.fromkeys(notes), *left_out),
         seconds=time.perf_counter() - began,
         seed=asked.seed,
     )
+
+
+def _cautions(network: Network) -> list[str]:
+    """What a reader must know before believing any of it."""
+    if network.weights != "random":
+        return []
+    return ["The weights are random: the predictions and the maps say nothing about the pictures."]
 
 
 def _regions(network: Network, samples: Sequence[Sample], seed: int) -> tuple[View | None, tuple[str, ...]]:
@@ -204,7 +224,7 @@ def _facts(network: Network) -> dict[str, Any]:
     }
 
 
-def _print(run: Run, out: Path) -> None:
+def _print(run: Run, warnings: int, out: Path) -> None:
     """The predictions and where the report is."""
     from pellucid.report.words import visible
 
@@ -215,4 +235,6 @@ def _print(run: Run, out: Path) -> None:
             print(f"  {visible(p.name):<{width}}  {p.probability:6.1%}  {'█' * round(30 * p.probability)}")
     for note in run.notes:
         print(visible(note), file=sys.stderr)
+    if warnings:
+        print(f"{warnings} warning{'s' * (warnings > 1)} beside the maps: see the report", file=sys.stderr)
     print(f"\nreport: {(out / 'index.html').resolve()}")

@@ -71,6 +71,9 @@ def refuse_unused(flags: Iterable[str], entries: Iterable[Entry]) -> None:
             raise BadInput(f"--{name} is no option of {asked}", cure=near(name, known - {"seed", "layer"}))
 
 
+_KINDS = {int: "a whole number", float: "a number"}
+
+
 def value_of(text: str, hint: Any, name: str) -> Any:
     """A flag's text as the parameter's type; the kinds of a union are tried in turn."""
     if typing.get_origin(hint) is typing.Literal:
@@ -85,7 +88,7 @@ def value_of(text: str, hint: Any, name: str) -> Any:
                 return value_of(text, kind, name)
             except BadInput:
                 continue
-        raise BadInput(f"--{name} {text}", cure=f"pass {' or '.join(k.__name__ for k in kinds)}")
+        raise BadInput(f"--{name} {text}", cure=f"pass {' or '.join(_KINDS.get(k, k.__name__) for k in kinds)}")
     if hint is bool:
         if text.lower() not in ("true", "false", "yes", "no", "1", "0"):
             raise BadInput(f"--{name} {text}", cure="pass true or false")
@@ -93,4 +96,4 @@ def value_of(text: str, hint: Any, name: str) -> Any:
     try:
         return hint(text)
     except (TypeError, ValueError) as error:
-        raise BadInput(f"--{name} {text}", cure=f"pass a value of type {hint.__name__}") from error
+        raise BadInput(f"--{name} {text}", cure=f"pass {_KINDS.get(hint, hint.__name__)}") from error

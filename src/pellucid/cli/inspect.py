@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from fnmatch import fnmatch
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import typer
 
@@ -127,24 +127,23 @@ def _method(entry: Any) -> dict[str, Any]:
 
 
 def type_name(option: Option) -> str:
-    """An option's type as one would write it."""
-    return getattr(option.type, "__name__", None) or str(option.type).replace("typing.", "").replace("NoneType", "None")
+    """An option's type as one would say it."""
+    if get_origin(option.type) is Literal:
+        return " or ".join(map(str, get_args(option.type)))
+    return getattr(option.type, "__name__", None) or str(option.type).replace(" | None", "")
 
 
 def _print_methods(entries: list[Any]) -> None:
-    from rich import box
+    """Two short lines a method, which fit into any terminal."""
     from rich.console import Console
-    from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for title in ("method", "group", "source", "promise", "cost", "what it shows"):
-        table.add_column(title, no_wrap=title in ("method", "group", "source"))
+    console = Console(highlight=False, soft_wrap=True)
     for entry in entries:
         facts = entry.facts
-        promise = ", ".join(sorted(facts.laws)) or "–"
-        table.add_row(entry.name, facts.group, facts.source, promise, facts.cost, entry.summary.rstrip("."))
-    _console(Console).print(table)
-    print("pellucid methods NAME shows a method's options.")
+        promise = ", ".join(sorted(facts.laws)) or "no sum"
+        console.print(f"[bold]{entry.name}[/bold]  {facts.group} · {facts.source} · {facts.cost} · promises {promise}")
+        console.print(f"    {entry.summary}")
+    print("\npellucid methods NAME shows a method's options and what its promise means.")
 
 
 def _print_method(entry: Any) -> None:

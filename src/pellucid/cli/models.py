@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,7 +12,6 @@ import typer
 from pellucid.core.errors import BadInput
 
 if TYPE_CHECKING:
-    from pellucid.models.inputs import InputSpec
     from pellucid.models.network import Network
 
 Model = Annotated[
@@ -35,9 +34,7 @@ Output = Annotated[
 ]
 Size = Annotated[
     str | None,
-    typer.Option(
-        help="Feed pictures of this size (HEIGHTxWIDTH), normalised as for ImageNet: for a module of your own."
-    ),
+    typer.Option(help="Feed pictures of this size (HEIGHTxWIDTH). A module of your own is normalised as for ImageNet."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -58,29 +55,34 @@ class Choice:
 
     def open(self) -> Network:
         """Open it."""
+        from pellucid.models.inputs import InputSpec
         from pellucid.models.open import open
 
         names = read_classes(self.classes) if self.classes is not None else None
-        return open(self.model, input=self._input(), classes=names, **self._plain())
+        size = self._size()
+        bare = self.model.startswith("file:") and self.architecture is None  # a module that does not say what it is fed
+        spec = InputSpec(size=size) if size and bare else None
+        network = open(self.model, input=spec, classes=names, **self._plain())
+        if size and not bare:
+            network = open(network, input=replace(network.input, size=size))
+        return network
 
     def _plain(self) -> dict[str, Any]:
         """The options that are passed on as they are."""
         names = ("weights", "output", "architecture", "device", "trust", "seed")
         return {n: getattr(self, n) for n in names}
 
-    def _input(self) -> InputSpec | None:
-        from pellucid.models.inputs import InputSpec
-
+    def _size(self) -> tuple[int, int] | None:
         if self.size is None:
             return None
         height, _, width = self.size.partition("x")
         if not height.isdecimal() or not (width or height).isdecimal():
             raise BadInput(f"--size {self.size}", cure="pass one number, or HEIGHTxWIDTH")
-        return InputSpec(size=(int(height), int(width or height)))
+        return int(height), int(width or height)
 
-    def python(self) -> str:
-        """The line of Python that opens it."""
-        plain = {
+    def python(self, network: Network) -> str:
+        """The line of Python that opens ``network``, as this choice did."""
+        usual = {
             "weights": "default",
             "output": None,
             "architecture": None,
@@ -88,9 +90,9 @@ class Choice:
             "trust": False,
             "seed": 0,
         }
-        said = [repr(self.model), *(f"{n}={v!r}" for n, v in self._plain().items() if v != plain[n])]
-        said += [f"input=pellucid.{self._input()!r}"] if self.size else []
-        said += [f"classes={read_classes(self.classes)!r}"] if self.classes else []
+        said = [repr(self.model), *(f"{n}={v!r}" for n, v in self._plain().items() if v != usual[n])]
+        said += [f"input=pellucid.{network.input!r}"] if self.size else []
+        said += [f"classes={list(network.classes or ())!r}"] if self.classes else []
         return f"net = pellucid.open({', '.join(said)})"
 
 

@@ -19,6 +19,7 @@ _CURES = {
     errno.EACCES: "choose a place that you may write to",
     errno.EPERM: "choose a place that you may write to",
     errno.EROFS: "choose a place that can be written to",
+    errno.ENOENT: "choose a place that exists",
     errno.ENOTDIR: "choose a path whose parents are folders",
     errno.EEXIST: "choose a path whose parents are folders",
     errno.EISDIR: "choose a path that is not a folder",

@@ -64,6 +64,13 @@ class Entry(Generic[Facts]):
             raise BadInput(f"{self.name} needs {missing[0]}=", cure=f"pass {missing[0]}=…")
         for name, value in given.items():
             hint = self.options[name].type
+            if (
+                isinstance(value, str)
+                and hint is not str
+                and str not in get_args(hint)
+                and get_origin(hint) is not Literal
+            ):
+                raise BadInput(f"{self.name}: {name} is the text {value!r}", cure="pass a number")
             if get_origin(hint) is Literal and value not in get_args(hint):
                 raise BadInput(f"{self.name}: {name} is {value!r}", cure=near(str(value), map(str, get_args(hint))))
         return {n: given.get(n, o.default) for n, o in self.options.items()}

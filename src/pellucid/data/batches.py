@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from pellucid.core.errors import BadInput
@@ -47,7 +48,7 @@ def as_batch(spec: InputSpec, inputs: Inputs, device: torch.device | str, dtype:
 
 
 def as_sample(given: Any) -> Sample:
-    """A Sample from a path or an array of pixels."""
+    """A Sample from a path, an array of pixels or a PIL image."""
     if isinstance(given, Sample):
         return given
     if isinstance(given, str | Path):
@@ -57,6 +58,8 @@ def as_sample(given: Any) -> Sample:
             cure = "pass [height, width] or [height, width, channel], a list of these, or a preprocessed tensor"
             raise BadInput(f"an array of shape {given.shape} is no picture", cure=cure)
         return Sample(given, ("height", "width", "channel")[: given.ndim])
+    if isinstance(given, Image.Image):
+        return Sample(np.asarray(ImageOps.exif_transpose(given).convert("RGB")), source="picture")
     raise BadInput(
         f"a {type(given).__name__} is no input", cure="pass a path, a Sample, an array, a tensor batch, or a list"
     )

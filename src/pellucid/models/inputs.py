@@ -20,7 +20,7 @@ _LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601, as Pillow's
 class InputSpec:
     """Size, value range and normalisation of a network's input.
 
-    size: (height, width) in pixels. mean, std: one number a channel, applied after the pixel
+    size: (height, width) in pixels; one number for both. mean, std: one number a channel, applied after the pixel
     values 0…255 were mapped onto ``range``. interpolation: "nearest", "bilinear", "bicubic" or
     "lanczos". crop: the share of the picture's shorter side that the network sees, centred;
     None squeezes the whole picture into ``size``, whatever its proportions.
@@ -34,6 +34,8 @@ class InputSpec:
     crop: float | None = 0.875
 
     def __post_init__(self) -> None:
+        if isinstance(self.size, int):
+            object.__setattr__(self, "size", (self.size, self.size))
         if len(self.mean) != len(self.std) or not self.mean:
             raise BadInput(f"{len(self.mean)} means but {len(self.std)} standard deviations", where="InputSpec")
         if any(s <= 0 for s in self.std) or min(self.size) < 1 or self.range[0] >= self.range[1]:

@@ -46,6 +46,9 @@ def open(
         raise BadInput(f"output is {output!r}", cure=near(output, OUTPUTS))
     if weights not in ("default", "none"):
         raise BadInput(f"weights is {weights!r}", cure="pass 'default', 'none', or open 'file:PATH' with architecture=")
+    if architecture is not None and not isinstance(architecture, str):
+        cure = "load the weights into your module and open that"
+        raise BadInput(f"architecture is a {type(architecture).__name__}, not a name", cure=cure)
     names = tuple(classes) if classes is not None else None
     if isinstance(model, Network):
         network = model

@@ -93,8 +93,8 @@ def lay_over(picture: np.ndarray, heat: np.ndarray) -> np.ndarray:
     return (alpha * heat[..., :3] + (1 - alpha) * muted(picture)).round().astype(np.uint8)
 
 
-def muted(picture: np.ndarray, colour: float = 0.3) -> np.ndarray:
-    """A picture with only a share of its colour left, so that the heat's colours stand out: the same shape."""
+def muted(picture: np.ndarray, colour: float = 0.0) -> np.ndarray:
+    """A picture with only a share of its colour left, so that all colour there is is the heat's: the same shape."""
     grey = picture.astype(np.float32) @ np.array([0.2126, 0.7152, 0.0722], np.float32)
     return (colour * picture + (1 - colour) * grey[..., None]).round().astype(np.uint8)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pellucid.core.errors import BadInput, near
@@ -67,4 +68,7 @@ def listed() -> list[str]:
 
 def unknown(name: str) -> BadInput:
     """The error for a bare name that nothing opens: the near ones from every source."""
+    if Path(name).exists():
+        cure = f"pass file:{name} with architecture= (--architecture)"
+        return BadInput("this is a file, not a model's name", where=name, cure=cure)
     return BadInput(f"unknown model {name!r}", cure=near(name, listed()))
