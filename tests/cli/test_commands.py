@@ -204,14 +204,8 @@ def test_ctrl_c_leaves_nothing(tmp_path: Path) -> None:
         time.sleep(0.1)
     assert list(tmp_path.iterdir())  # it is at work in its temporary folder
     time.sleep(2)
-    # An interrupt that falls into a finaliser is lost to Python itself; a person presses again.
-    for _ in range(12):
-        started.send_signal(signal.SIGINT)
-        try:
-            _, said = started.communicate(timeout=10)
-            break
-        except subprocess.TimeoutExpired:
-            continue
+    started.send_signal(signal.SIGINT)
+    _, said = started.communicate(timeout=60)
     assert started.returncode == 130
     assert "Traceback" not in said
     assert list(tmp_path.iterdir()) == []
@@ -290,8 +284,7 @@ def test_bad_input_is_one_line_with_the_cure(
     assert end.value.code == 2, err
     assert out == ""
     assert word in err
-    assert len([line for line in err.splitlines() if line.startswith("pellucid:")]) == 1, err
-    assert "Traceback" not in err
+    assert len(err.strip().splitlines()) == 1, err
     assert sorted(folder.iterdir()) == before  # nothing written, and no pickle ran
 
 
