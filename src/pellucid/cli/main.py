@@ -15,8 +15,11 @@ import typer
 from typer.core import TyperGroup
 
 from pellucid.cli import explain, inspect
+from pellucid.cli.interrupt import interruptible
 from pellucid.core.errors import PellucidError
 from pellucid.version import __version__
+
+INTERRUPTED = 130
 
 app = typer.Typer(
     name="pellucid",
@@ -52,7 +55,8 @@ def main() -> None:
     # too, spinning makes each of a network's hundreds of small operations wait for a processor.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
-        app()
+        with interruptible():
+            app()
     except PellucidError as error:
         sys.exit(_told(error))
     except OSError as error:
@@ -63,8 +67,16 @@ def main() -> None:
         print(f"pellucid: {error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
-        print("pellucid: interrupted; nothing was left half-written", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(_interrupted())
+    except SystemExit as end:
+        if end.code == INTERRUPTED:  # Typer made this of a KeyboardInterrupt, without a word
+            _interrupted()
+        raise
+
+
+def _interrupted() -> int:
+    print("pellucid: interrupted; nothing was left half-written", file=sys.stderr)
+    return INTERRUPTED
 
 
 def _told(error: PellucidError) -> int:

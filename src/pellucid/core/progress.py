@@ -16,7 +16,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-#: Called as ``listener(what, done, total)`` before the first item and after each one.
+#: Called as ``tell(what, done, total)`` before the first item and after each one.
 Listener = Callable[[str, int, int | None], None]
 
 PATIENCE = 2.0  # seconds before a bar is worth drawing
@@ -64,10 +64,15 @@ _bar = Bar()
 _listener: ContextVar[Listener] = ContextVar("progress_listener", default=_bar)
 
 
+def listener() -> Listener:
+    """Who hears of progress here and now."""
+    return _listener.get()
+
+
 @contextmanager
-def listening(listener: Listener) -> Iterator[None]:
-    """Send all progress of a block to ``listener``."""
-    token = _listener.set(listener)
+def listening(tell: Listener) -> Iterator[None]:
+    """Send all progress of a block to ``tell``."""
+    token = _listener.set(tell)
     try:
         yield
     finally:
@@ -85,11 +90,11 @@ def track(items: Iterable[T], what: str, total: int | None = None) -> Iterator[T
     """Yield ``items`` and tell how many are done."""
     if total is None and isinstance(items, Sized):
         total = len(items)
-    listener = _listener.get()
-    listener(what, 0, total)
+    tell = listener()
+    tell(what, 0, total)
     try:
         for done, item in enumerate(items, start=1):
             yield item
-            listener(what, done, total)
+            tell(what, done, total)
     finally:
         _bar.clear()
