@@ -1,0 +1,40 @@
+"""Ctrl-C, also where somebody swallows it.
+
+A KeyboardInterrupt that falls into the import of a large library can be caught there and be lost (torch's
+start-up does that), and the command would go on for hours. So what was asked is remembered, and every
+step of progress asks again.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import NoReturn
+
+from pellucid.core import progress
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Within the block, Ctrl-C raises KeyboardInterrupt now, and at each step of progress until it gets through."""
+    asked = False
+    show = progress.listener()
+
+    def on_signal(number: int, frame: FrameType | None) -> NoReturn:
+        nonlocal asked
+        asked = True
+        raise KeyboardInterrupt
+
+    def on_step(what: str, done: int, total: int | None) -> None:
+        if asked:
+            raise KeyboardInterrupt
+        show(what, done, total)
+
+    before = signal.signal(signal.SIGINT, on_signal)
+    try:
+        with progress.listening(on_step):
+            yield
+    finally:
+        signal.signal(signal.SIGINT, before)
