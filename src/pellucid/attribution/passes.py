@@ -39,12 +39,15 @@ def gradient_of(network: Network, x: Tensor, target: Target) -> tuple[Tensor, Te
         return backward(score, x, target), score.detach()
 
 
-def backward(score: Tensor, x: Tensor, target: Target) -> Tensor:
-    """D score / d x; a target that does not depend on ``x`` differentiably is an error."""
+def backward(score: Tensor, x: Tensor, target: Target, *, seed: Tensor | None = None) -> Tensor:
+    """D score / d x; a target that does not depend on ``x`` differentiably is an error.
+
+    seed: [N], what flows back from each score instead of 1.
+    """
     cure = "return a differentiable function of the output (no argmax, no .detach(), no numpy)"
     if not score.requires_grad:
         raise BadInput(f"target {target.names[0]} has no gradient", cure=cure)
-    (grad,) = torch.autograd.grad(score.sum(), x, allow_unused=True)
+    (grad,) = torch.autograd.grad(score, x, torch.ones_like(score) if seed is None else seed, allow_unused=True)
     if grad is None:
         raise BadInput(f"target {target.names[0]} does not depend on the input", cure=cure)
     return grad

@@ -19,6 +19,7 @@ Group = Literal["function", "signal", "attribution", "localisation"]
 #: What a method can promise; a test runs each law on every method that declares it.
 LAWS = {
     "completeness": "the values add up to the change of the target from the baseline",
+    "conservation": "the values add up to the target's value",
     "linear_exact": "on a linear model, w·x at each pixel (baseline zero)",
     "linear_gradient": "on a linear model, exactly its weights",
     "linear_localised": "on a linear model over a layer, that layer's own contribution map",

@@ -1,0 +1,1 @@
+"""Relevance: an operation tape, and the rules that hand relevance back through it."""

@@ -1,0 +1,254 @@
+"""The operation tape: every operation between the input and the output is met, named and given a rule.
+
+Operations are met with ``torch.overrides``, so a functional, an in-place and a five times reused
+activation all count, and no architecture is known by name. Autograd itself is the tape: an
+interpretation (LRP, DeepLIFT, patterns) gives an operation a backward pass of its own, and what it leaves
+alone keeps its gradient, as views and max-pooling do. What slips past (scripted modules, custom
+autograd functions) is an error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import types as python_types
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+from torch.utils import _pytree as tree
+
+from pellucid.attribution.relevance.operations import GATES, KINDS, Call, spelled
+from pellucid.core.errors import BadInput
+
+#: The backward pass of a call: the output's relevance and the saved operands in, one relevance an operand out.
+Back = Callable[..., tuple[Tensor, ...]]
+
+
+class Interpretation(Protocol):
+    """What a method makes of an operation."""
+
+    def meet(self, call: Call, tape: Tape) -> Any:
+        """The call's output; ``call(*call.operands)`` leaves its gradient as it is, ``tape.ruled`` gives it another."""
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What is known of a tensor on the tape.
+
+    raw: no weights lie between the input and it. gate: a share between nothing and all. bounds: its smallest
+    and largest possible value, each of its shape, where it is raw and they are known.
+    """
+
+    raw: bool = False
+    gate: bool = False
+    bounds: tuple[Tensor, Tensor] | None = None
+
+
+class Tape(TorchFunctionMode):
+    """Within the block, what depends on ``begin``'s result goes through ``interpretation``.
+
+    safe: keep copies of what backward passes need, for networks that overwrite it later.
+    """
+
+    def __init__(self, interpretation: Interpretation, *, safe: bool = False):
+        super().__init__()
+        self.interpretation, self.safe = interpretation, safe
+        self.calls = 0
+        self.last_weighted = -1
+        self._path: list[str] = [""]
+
+    def begin(self, x: Tensor, bounds: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """The input [N, …] as the tape's first tensor; gradients can be taken to it. bounds: as in Trace."""
+        return self._marked(x.detach().clone().requires_grad_(True), Trace(raw=True, bounds=bounds))
+
+    @contextmanager
+    def watching(self, module: nn.Module) -> Iterator[Tape]:
+        """Within the block operations are met, and told apart by the innermost running layer of ``module``."""
+        handles = []
+        try:
+            for name, each in module.named_modules():
+                if not isinstance(each, torch.jit.ScriptModule):  # it takes no hooks, and is refused when it acts
+                    handles.append(each.register_forward_pre_hook(lambda m, i, name=name: self._path.append(name)))
+                    handles.append(each.register_forward_hook(lambda m, i, o: self._leave(), always_call=True))
+            with self:
+                yield self
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    def _leave(self) -> None:
+        self._path.pop()
+
+    # -- meeting ----------------------------------------------------------------------------------
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        operands = dynamic((args, kwargs)) if torch.is_grad_enabled() else ()
+        if not operands:
+            return func(*args, **kwargs)
+        name, reverse, in_place = spelled(func, args, kwargs)
+        kind = KINDS.get(name, "unknown")
+        if kind == "unknown" and not in_place and not dynamic(func(*args, **kwargs)):
+            return func(*args, **kwargs)  # a shape, a comparison, a detached copy
+        self._known(operands, name)
+        inherited = Trace(raw=all(trace(o).raw for o in operands), gate=all(trace(o).gate for o in operands))
+        call = Call(name, func, args, kwargs, operands, self._path[-1], self.calls, reverse, in_place, inherited.raw)
+        if kind == "view":
+            output = func(*args, **kwargs)
+            self._marked(args[0] if name in ("setitem", "copy") else output, _after(call, inherited))
+            return output
+        if kind == "compound":
+            with self:
+                return _DECOMPOSED[name](*args, **kwargs)
+        self.calls += 1
+        if kind in ("weighted", "matmul"):
+            self.last_weighted = call.index
+        if not in_place:
+            return self._marked(self.interpretation.meet(call, self), _after(call, inherited))
+        # Some code discards the result of an in-place call, so the tensor itself must change as well.
+        output = self.interpretation.meet(self._out_of_place(call), self)
+        return self._marked(args[0].copy_(output), _after(call, inherited))
+
+    def _out_of_place(self, call: Call) -> Call:
+        """The call on a copy of what it overwrites."""
+        target = call.args[0]
+        copied = target.clone()
+        if target.requires_grad:
+            self._marked(copied, trace(target))
+        swap = lambda leaf: copied if leaf is target else leaf  # noqa: E731
+        args, kwargs = tree.tree_map(swap, (call.args, dict(call.kwargs)))
+        return dataclasses.replace(call, args=args, kwargs=kwargs, operands=dynamic((args, kwargs)))
+
+    def _marked(self, output: Any, made: Trace) -> Any:
+        for tensor in dynamic(output):
+            tensor._trace = made  # type: ignore[attr-defined]
+        return output
+
+    def _known(self, operands: tuple[Tensor, ...], name: str) -> None:
+        """Refuse what an operation made that was not met."""
+        for operand in operands:
+            if not hasattr(operand, "_trace"):
+                where = f"{name} in layer {self._path[-1] or '(the network itself)'}"
+                what = f"{where} takes what was made out of sight by {type(operand.grad_fn).__name__}"
+                cure = "scripted modules and custom autograd functions have no rules: use their plain Python form"
+                raise BadInput(what, cure=cure)
+
+    def check(self, output: Any) -> None:
+        """Refuse a module's output that was made out of sight."""
+        self._known(dynamic(output), "the output")
+
+    def ruled(self, call: Call, back: Back, *, inputs: tuple[Tensor, ...] | None = None, save: bool = True) -> Any:
+        """The call's output with ``back(relevance, *inputs)`` as its backward pass.
+
+        inputs: the operands by default. save: whether ``back`` needs them.
+        """
+        inputs = call.operands if inputs is None else inputs
+        with torch.no_grad():
+            output = call(*call.operands)
+        if not isinstance(output, Tensor):
+            raise BadInput(f"{call} gives several tensors", cure="use a gradient method, as integrated_gradients")
+        if any(output is o for o in call.operands):
+            output = output.clone()
+        return _Ruled.apply([output], back, save, self.safe, *inputs)
+
+
+def trace(tensor: Tensor) -> Trace:
+    """What the tape knows of a tensor."""
+    return tensor._trace  # type: ignore[attr-defined]
+
+
+def _after(call: Call, inherited: Trace) -> Trace:
+    """What is known of a call's output."""
+    raw = inherited.raw and call.kind in ("view", "joined", "sum", "product", "norm")
+    gate = inherited.gate and call.kind in ("view", "joined", "sum", "product", "average")
+    return Trace(raw, gate or call.name in GATES, _bounds_after(call) if raw and not call.in_place else None)
+
+
+def _bounds_after(call: Call) -> tuple[Tensor, Tensor] | None:
+    """The bounds of what only moves or scales a bounded tensor."""
+    bounds = trace(call.operands[0]).bounds
+    if len(call.operands) > 1 or bounds is None or call.kind == "norm":
+        return None
+    with torch.no_grad():
+        ends = [call(end) for end in bounds]
+    if not all(isinstance(end, Tensor) for end in ends):
+        return None
+    return torch.minimum(*ends), torch.maximum(*ends)
+
+
+def dynamic(values: Any) -> tuple[Tensor, ...]:
+    """The tensors in a nested value that depend on the input, each once."""
+    found = [t for t in tree.tree_leaves(values) if isinstance(t, Tensor) and t.requires_grad]
+    return tuple({id(t): t for t in found}.values())
+
+
+class _Ruled(torch.autograd.Function):
+    """A value that is known, with a backward pass that is given."""
+
+    @staticmethod
+    def forward(ctx: Any, output: list[Tensor], back: Back, save: bool, safe: bool, *inputs: Tensor) -> Tensor:
+        ctx.back, ctx.count = back, len(inputs)
+        if save:
+            ctx.save_for_backward(*(i.clone() if safe else i for i in inputs))
+        return output.pop()
+
+    @staticmethod
+    def backward(ctx: Any, relevance: Tensor) -> Any:  # type: ignore[override]
+        return None, None, None, None, *ctx.back(relevance, *ctx.saved_tensors)
+
+
+# -- attention ------------------------------------------------------------------------------------
+
+
+def _attention(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attn_mask: Tensor | None = None,
+    dropout_p: float = 0.0,
+    is_causal: bool = False,
+    scale: float | None = None,
+    enable_gqa: bool = False,
+) -> Tensor:
+    """``F.scaled_dot_product_attention``, as its documentation spells it out."""
+    if enable_gqa or dropout_p:
+        raise BadInput("attention with grouped queries or with dropout has no rule", cure="use a gradient method")
+    scores = torch.matmul(query, key.transpose(-2, -1)) * (query.shape[-1] ** -0.5 if scale is None else scale)
+    if is_causal:
+        attn_mask = torch.ones(scores.shape[-2:], dtype=torch.bool, device=scores.device).tril()
+    if attn_mask is not None and attn_mask.dtype == torch.bool:
+        scores = scores.masked_fill(~attn_mask, float("-inf"))
+    elif attn_mask is not None:
+        scores = scores + attn_mask
+    return torch.matmul(scores.softmax(-1), value)
+
+
+def _baddbmm(input: Tensor, batch1: Tensor, batch2: Tensor, *, beta: float = 1, alpha: float = 1) -> Tensor:
+    return beta * input + alpha * torch.matmul(batch1, batch2)
+
+
+def _addcmul(input: Tensor, tensor1: Tensor, tensor2: Tensor, *, value: float = 1) -> Tensor:
+    return input + value * (tensor1 * tensor2)
+
+
+#: Torch's own Python code of multi-head attention; asked whether anybody overrides, it must say no, or it calls back.
+_multi_head = python_types.FunctionType(
+    F.multi_head_attention_forward.__code__,
+    {**F.multi_head_attention_forward.__globals__, "has_torch_function": lambda _: False},
+    "multi_head_attention_forward",
+    F.multi_head_attention_forward.__defaults__,
+)
+_multi_head.__kwdefaults__ = F.multi_head_attention_forward.__kwdefaults__
+_DECOMPOSED: dict[str, Callable[..., Any]] = {
+    "multi_head_attention_forward": _multi_head,
+    "scaled_dot_product_attention": _attention,
+    "addcmul": _addcmul,
+    "baddbmm": _baddbmm,
+    "addmm": _baddbmm,
+}
+
