@@ -97,6 +97,7 @@ class Tape(TorchFunctionMode):
             return func(*args, **kwargs)  # a shape, a comparison, a detached copy
         self._known(operands, name)
         inherited = Trace(raw=all(trace(o).raw for o in operands), gate=all(trace(o).gate for o in operands))
+        args, kwargs = tree.tree_map(lambda leaf: leaf, (args, kwargs))  # a list among them may grow later
         call = Call(name, func, args, kwargs, operands, self._path[-1], self.calls, reverse, in_place, inherited.raw)
         if kind == "view":
             output = func(*args, **kwargs)
