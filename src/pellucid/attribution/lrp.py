@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, Literal
+from functools import partial
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -11,13 +11,14 @@ from torch import Tensor
 from pellucid.attribution.passes import backward
 from pellucid.attribution.relevance.composites import read_composite
 from pellucid.attribution.relevance.layerwise import Layerwise
-from pellucid.attribution.relevance.tape import Interpretation, Tape
+from pellucid.attribution.relevance.tape import Interpretation, Tape, again_if_overwritten
 from pellucid.attribution.table import Attribution, methods
 from pellucid.attribution.target import Target
 from pellucid.core.progress import track
 from pellucid.models.network import Network
 
 Fallback = Literal["error", "gradient"]
+Flow = tuple[Tensor, Tensor]
 
 
 @methods.register(
@@ -76,10 +77,9 @@ def _propagated(
     maps, values = [], []
     parts = torch.arange(len(x)).split(max(1, network.batch_size(x, gradient=True) // 2))
     for rows in track(parts, "relevance"):
-        make = lambda rows=rows: Layerwise(  # noqa: E731
-            chosen, conserve, epsilon, fallback == "gradient", len(rows), fallen_back
-        )
-        relevance, score = flow(network, x[rows], target.rows(rows), make)
+        layerwise = Layerwise(chosen, conserve, epsilon, fallback == "gradient", len(rows), fallen_back)
+        run = partial(flow, network, x[rows], target.rows(rows), layerwise)
+        relevance, score = again_if_overwritten(lambda safe, run=run: run(safe=safe))
         maps.append(relevance)
         values.append(score)
     return Attribution(torch.cat(maps), expected=torch.cat(values), fallbacks=tuple(dict.fromkeys(fallen_back)))
@@ -90,20 +90,9 @@ def bounds_of(network: Network, x: Tensor) -> tuple[Tensor, Tensor]:
     return network.input.normalise(torch.zeros_like(x)), network.input.normalise(torch.full_like(x, 255.0))
 
 
-def flow(
-    network: Network, x: Tensor, target: Target, make: Callable[[], Interpretation], *, seed: Any = None
-) -> tuple[Tensor, Tensor]:
+def flow(network: Network, x: Tensor, target: Target, interpretation: Interpretation, *, safe: bool) -> Flow:
     """What flows back from the target's values to ``x`` under an interpretation, and those values [N]."""
-    for safe in (False, True):
-        tape = Tape(make(), safe=safe)
-        start = tape.begin(x, bounds_of(network, x))
-        with torch.enable_grad(), tape.watching(network.module):
-            output = network(start)
-            tape.check(output)
-            score = target(output)
-        try:
-            return backward(score, start, target, seed=score.detach()), score.detach()
-        except RuntimeError as error:
-            if safe or "modified by an inplace operation" not in str(error):
-                raise
-    raise AssertionError("the second try returns or raises")
+    tape = Tape(interpretation, safe=safe)
+    start = tape.begin(x, bounds_of(network, x))
+    score = tape.score(network, start, target)
+    return backward(score, start, target, seed=score.detach()), score.detach()

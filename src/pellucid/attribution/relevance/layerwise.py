@@ -5,13 +5,14 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pellucid.attribution.relevance.composites import Composite
 from pellucid.attribution.relevance.operations import Affine, Call, affine_of, tensors_in, with_constant
-from pellucid.attribution.relevance.rules import away_from_zero, cascade, spread, split_sum
+from pellucid.attribution.relevance.rules import away_from_zero, cascade, split_sum, spread
 from pellucid.attribution.relevance.tape import Tape, trace
 from pellucid.core.errors import BadInput
 
@@ -33,7 +34,7 @@ class Layerwise:
     samples: int = 1
     fallen_back: list[str] = field(default_factory=list)
 
-    def meet(self, call: Call, tape: Tape) -> Tensor:
+    def meet(self, call: Call, tape: Tape) -> Any:
         """The call's output, with its rule as backward pass."""
         return _MEET.get(call.kind, _unknown)(self, call, tape)
 
@@ -128,6 +129,11 @@ def _product(self: Layerwise, call: Call, tape: Tape) -> Tensor:
     return tape.ruled(call, back, save=False)
 
 
+def _maximum(self: Layerwise, call: Call, tape: Tape) -> Any:
+    """The winner takes all, which is the gradient."""
+    return call(*call.operands)
+
+
 def _joined(self: Layerwise, call: Call, tape: Tape) -> Tensor:
     """Each number keeps its relevance; what falls on constants is spread over the rest of its sample."""
     shapes = [o.shape for o in call.operands]
@@ -149,7 +155,9 @@ def _unknown(self: Layerwise, call: Call, tape: Tape) -> Tensor:
         if not bool((relevance != 0).any()):
             return tuple(torch.zeros_like(o) for o in operands)
         if not self.fallback:
-            raise BadInput(f"no rule for {call}", cure="pass fallback='gradient' to linearise it, or use a gradient method")
+            raise BadInput(
+                f"no rule for {call}", cure="pass fallback='gradient' to linearise it, or use a gradient method"
+            )
         self.fallen_back.append(str(call))
         _, linear = torch.autograd.functional.jvp(call, operands, operands)
         with torch.enable_grad():
@@ -170,7 +178,7 @@ def _kept(self: Layerwise, call: Call, relevance: Tensor, given: list[Tensor]) -
     return [g.view_as(old) for g, old in zip(spread(lost, by_sample), given, strict=True)]
 
 
-_MEET: dict[str, Callable[[Layerwise, Call, Tape], Tensor]] = {
+_MEET: dict[str, Callable[[Layerwise, Call, Tape], Any]] = {
     "weighted": _linear,
     "average": _linear,
     "matmul": _linear,
@@ -179,5 +187,6 @@ _MEET: dict[str, Callable[[Layerwise, Call, Tape], Tensor]] = {
     "softmax": _identity,
     "sum": _sum,
     "product": _product,
+    "maximum": _maximum,
     "joined": _joined,
 }

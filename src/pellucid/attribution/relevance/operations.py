@@ -37,10 +37,12 @@ KINDS = _kinds(
         expand expand_as broadcast_to repeat repeat_interleave tile contiguous clone to float double half type type_as
         getitem get narrow select index_select gather take take_along_dim chunk split tensor_split unbind unfold roll
         flip rot90 t pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle neg negative
-        max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d max min amax amin
-        maximum minimum topk sort dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout
+        dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout
         requires_grad_ setitem copy view_as_real masked_select""",
-    # the same, where numbers that do not come from the input may take part of the output
+    # each number of the output is one number of the input, whichever is the largest
+    maximum="""max_pool1d max_pool2d max_pool3d adaptive_max_pool1d adaptive_max_pool2d adaptive_max_pool3d max min
+        amax amin maximum minimum topk sort""",
+    # as a view, where numbers that do not come from the input may take part of the output
     joined="cat concat concatenate stack hstack vstack pad where masked_fill",
     compound="multi_head_attention_forward scaled_dot_product_attention addcmul baddbmm addmm",
 )
@@ -89,8 +91,10 @@ class Call:
         return self.on({id(old): new for old, new in zip(self.operands, operands, strict=True)})
 
     def on(self, swapped: Mapping[int, Any]) -> Any:
-        """The operation with arguments exchanged, which are told by their ``id``."""
+        """The operation with arguments exchanged, which are told by their ``id``; none of them is overwritten."""
         args, kwargs = tree.tree_map(lambda leaf: swapped.get(id(leaf), leaf), (self.args, dict(self.kwargs)))
+        if self.in_place:
+            args = (args[0].clone(), *args[1:])
         return self.function(*args, **kwargs)
 
     def __str__(self) -> str:
@@ -165,10 +169,10 @@ def affine_of(call: Call) -> Affine | None:
 
 def _weighted_arguments(call: Call) -> tuple[Tensor, Tensor, Tensor | None, tuple, dict[str, Any]]:
     named = dict(call.kwargs)
-    given = list(call.args[:3])
-    for name in ("input", "weight", "bias")[len(given) :]:
-        given.append(named.pop(name, None))
-    return given[0], given[1], given[2], call.args[3:], named
+    given = call.args[:3]
+    missing = ("input", "weight", "bias")[len(given) :]
+    x, weight, bias = (*given, *(named.pop(name, None) for name in missing))
+    return x, weight, bias, call.args[3:], named
 
 
 def tensors_in(call: Call) -> list[Tensor]:

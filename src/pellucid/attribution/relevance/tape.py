@@ -14,7 +14,7 @@ import types as python_types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -23,10 +23,13 @@ from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as tree
 
 from pellucid.attribution.relevance.operations import GATES, KINDS, Call, spelled
+from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
+from pellucid.models.network import Network
 
 #: The backward pass of a call: the output's relevance and the saved operands in, one relevance an operand out.
 Back = Callable[..., tuple[Tensor, ...]]
+Result = TypeVar("Result")
 
 
 class Interpretation(Protocol):
@@ -41,12 +44,14 @@ class Trace:
     """What is known of a tensor on the tape.
 
     raw: no weights lie between the input and it. gate: a share between nothing and all. bounds: its smallest
-    and largest possible value, each of its shape, where it is raw and they are known.
+    and largest possible value, each of its shape, where it is raw and they are known. maker: the index of the
+    call that made it, or −1.
     """
 
     raw: bool = False
     gate: bool = False
     bounds: tuple[Tensor, Tensor] | None = None
+    maker: int = -1
 
 
 class Tape(TorchFunctionMode):
@@ -139,9 +144,12 @@ class Tape(TorchFunctionMode):
                 cure = "scripted modules and custom autograd functions have no rules: use their plain Python form"
                 raise BadInput(what, cure=cure)
 
-    def check(self, output: Any) -> None:
-        """Refuse a module's output that was made out of sight."""
-        self._known(dynamic(output), "the output")
+    def score(self, network: Network, start: Tensor, target: Target) -> Tensor:
+        """The target's values [N] for ``begin``'s result, with the interpretation's backward pass."""
+        with torch.enable_grad(), self.watching(network.module):
+            output = network(start)
+            self._known(dynamic(output), "the output")
+            return target(output)
 
     def ruled(self, call: Call, back: Back, *, inputs: tuple[Tensor, ...] | None = None, save: bool = True) -> Any:
         """The call's output with ``back(relevance, *inputs)`` as its backward pass.
@@ -167,7 +175,8 @@ def _after(call: Call, inherited: Trace) -> Trace:
     """What is known of a call's output."""
     raw = inherited.raw and call.kind in ("view", "joined", "sum", "product", "norm")
     gate = inherited.gate and call.kind in ("view", "joined", "sum", "product", "average")
-    return Trace(raw, gate or call.name in GATES, _bounds_after(call) if raw and not call.in_place else None)
+    bounds = _bounds_after(call) if raw and not call.in_place else None
+    return Trace(raw, gate or call.name in GATES, bounds, -1 if call.kind == "view" else call.index)
 
 
 def _bounds_after(call: Call) -> tuple[Tensor, Tensor] | None:
@@ -201,6 +210,16 @@ class _Ruled(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, relevance: Tensor) -> Any:  # type: ignore[override]
         return None, None, None, None, *ctx.back(relevance, *ctx.saved_tensors)
+
+
+def again_if_overwritten(run: Callable[[bool], Result]) -> Result:
+    """``run(safe)``, a second time with copies where the network overwrote what its backward pass needs."""
+    try:
+        return run(False)
+    except RuntimeError as error:
+        if "modified by an inplace operation" not in str(error):
+            raise
+    return run(True)
 
 
 # -- attention ------------------------------------------------------------------------------------
@@ -252,4 +271,3 @@ _DECOMPOSED: dict[str, Callable[..., Any]] = {
     "baddbmm": _baddbmm,
     "addmm": _baddbmm,
 }
-
