@@ -101,6 +101,7 @@ def _rule(call: Call) -> Rule | None:
         "softmax": _softmax if call.name == "softmax" else _unknown,
         "norm": _NORMS.get(call.name, _unknown),
         "maximum": _MAXIMA.get(call.name, _unknown),
+        "unknown": _length if call.name == "norm" else _unknown,
     }.get(call.kind, _unknown)
 
 
@@ -207,13 +208,43 @@ def _rms_norm(call: Call, grad: Tensor, after: tuple[Tensor, ...], before: tuple
     return (_normalised(grad if weight is None else grad * weight, x, x0, r, r0, mean),)
 
 
+def _normalize(call: Call, grad: Tensor, after: tuple[Tensor, ...], before: tuple[Tensor, ...]) -> tuple[Tensor]:
+    """To unit length, as ``F.normalize`` does."""
+    (x,), (x0,) = after, before
+    power, dim, eps = _arguments(call, "p", "dim", "eps", p=2.0, dim=1, eps=1e-12)
+    if power != 2:
+        return (_unknown(call, grad, after, before)[0],)
+    total = lambda t: t.sum(dim, keepdim=True)  # noqa: E731
+    r, r0 = (1 / total(t.square()).sqrt().clamp(min=eps) for t in (x, x0))
+    return (_normalised(grad, x, x0, r, r0, total),)
+
+
+def _length(call: Call, grad: Tensor, after: tuple[Tensor, ...], before: tuple[Tensor, ...]) -> tuple[Tensor]:
+    """‖x‖ changes by (‖x‖² − ‖x0‖²) / (‖x‖ + ‖x0‖)."""
+    (x,), (x0,) = after, before
+    power, dim, keep = _arguments(call, "p", "dim", "keepdim", keepdim=False)
+    if (call.kwargs.get("ord", power) or 2) not in (2, 2.0, "fro"):
+        return (_unknown(call, grad, after, before)[0],)
+    both = call(x) + call(x0)
+    share = grad / both.clamp(min=torch.finfo(x.dtype).tiny)
+    if dim is not None and not keep:
+        for d in sorted(d % x.ndim for d in ([dim] if isinstance(dim, int) else dim)):
+            share = share.unsqueeze(d)
+    return ((x + x0) * share,)
+
+
 def _arguments(call: Call, *names: str, **defaults: Any) -> list[Any]:
     """A call's arguments behind its input, by name."""
     given = dict(zip(names, call.args[1:], strict=False)) | dict(call.kwargs)
     return [given.get(n, defaults.get(n)) for n in names]
 
 
-_NORMS: dict[str, Rule] = {"layer_norm": _layer_norm, "group_norm": _group_norm, "rms_norm": _rms_norm}
+_NORMS: dict[str, Rule] = {
+    "layer_norm": _layer_norm,
+    "group_norm": _group_norm,
+    "rms_norm": _rms_norm,
+    "normalize": _normalize,
+}
 
 
 # -- maxima ---------------------------------------------------------------------------------------

@@ -57,6 +57,8 @@ _ALIASES = {
     "subtract": "sub",
     "multiply": "mul",
     "linalg_matmul": "matmul",
+    "linalg_vector_norm": "norm",
+    "linalg_norm": "norm",
 }
 _ARITHMETIC = ("add", "sub", "mul", "div", "truediv", "matmul", "pow")
 

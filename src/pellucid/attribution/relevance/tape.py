@@ -22,6 +22,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as tree
 
+from pellucid.attribution.passes import backward
 from pellucid.attribution.relevance.operations import GATES, KINDS, Call, spelled
 from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
@@ -220,6 +221,28 @@ def again_if_overwritten(run: Callable[[bool], Result]) -> Result:
         if "modified by an inplace operation" not in str(error):
             raise
     return run(True)
+
+
+def flow(
+    network: Network,
+    x: Tensor,
+    target: Target,
+    make: Callable[[], Interpretation],
+    *,
+    bounds: tuple[Tensor, Tensor] | None = None,
+) -> tuple[Tensor, Tensor]:
+    """What flows back to ``x`` from the target's values when each sends itself; and those values [N].
+
+    make: a fresh interpretation. bounds: of the input, as in Trace.
+    """
+
+    def run(safe: bool) -> tuple[Tensor, Tensor]:
+        tape = Tape(make(), safe=safe)
+        start = tape.begin(x, bounds)
+        score = tape.score(network, start, target)
+        return backward(score, start, target, seed=score.detach()), score.detach()
+
+    return again_if_overwritten(run)
 
 
 # -- attention ------------------------------------------------------------------------------------
