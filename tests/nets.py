@@ -103,6 +103,27 @@ class SharedConv(nn.Module):
         return self.head((x + F.relu(self.norm(x))).mean((2, 3)))
 
 
+class Awkward(nn.Module):
+    """One ReLU module five times, adjacent activations, in-place sums, ties in max-pooling, a softmax at the end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.relu = nn.ReLU(inplace=True)
+        self.one = nn.Conv2d(3, 8, 3, padding=1)
+        self.two = nn.Conv2d(8, 8, 3, padding=1, groups=8)
+        self.three = nn.Conv2d(8, 8, 1)
+        self.pool = nn.MaxPool2d(2)
+        self.head = nn.Linear(8, len(CLASSES))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.pool(self.relu(self.one(x)))  # where a window is dark all over, all four are zero
+        once = self.relu(F.leaky_relu(self.two(x), 0.5))
+        x = once + self.relu(self.three(F.pad(x, (1, 1, 1, 1))))[:, :, 1:-1, 1:-1]
+        x += once
+        x = torch.sub(x, self.relu(self.two(x)))
+        return self.head(self.relu(x).mean((2, 3)) - 0.1).softmax(1)
+
+
 #: Every architecture that each method must pass its laws on.
 NETS: dict[str, Callable[[], nn.Module]] = {
     "linear": Linear,
@@ -112,6 +133,7 @@ NETS: dict[str, Callable[[], nn.Module]] = {
     "in_place": InPlace,
     "residual": Residual,
     "shared_conv": SharedConv,
+    "awkward": Awkward,
 }
 
 #: The same function written four ways, with the same weights for the same seed.
@@ -133,7 +155,8 @@ def module(name: str, *, seed: int = 0) -> nn.Module:
 
 
 def network(name: str, *, seed: int = 0) -> pellucid.Network:
-    return pellucid.open(module(name, seed=seed), input=SPEC, classes=CLASSES)
+    output = "probabilities" if name == "awkward" else "logits"
+    return pellucid.open(module(name, seed=seed), input=SPEC, classes=CLASSES, output=output)
 
 
 def images(count: int = 3, *, seed: int = 0) -> Tensor:

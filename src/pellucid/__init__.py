@@ -11,6 +11,7 @@ from pellucid.version import __version__
 
 if TYPE_CHECKING:
     from pellucid.attribution.explain import explain
+    from pellucid.attribution.patterns import Patterns, fit_patterns
     from pellucid.core.archive import load
     from pellucid.core.errors import BadInput, PellucidError
     from pellucid.core.types import Explanation, Frame, Receipt, Sample, View
@@ -26,11 +27,13 @@ _HOMES = {
     "Frame": "pellucid.core.types",
     "InputSpec": "pellucid.models.inputs",
     "Network": "pellucid.models.network",
+    "Patterns": "pellucid.attribution.patterns",
     "PellucidError": "pellucid.core.errors",
     "Receipt": "pellucid.core.types",
     "Sample": "pellucid.core.types",
     "View": "pellucid.core.types",
     "explain": "pellucid.attribution.explain",
+    "fit_patterns": "pellucid.attribution.patterns",
     "load": "pellucid.core.archive",
     "open": "pellucid.models.open",
     "read": "pellucid.data.images",
@@ -43,12 +46,14 @@ __all__ = [
     "Frame",
     "InputSpec",
     "Network",
+    "Patterns",
     "PellucidError",
     "Receipt",
     "Sample",
     "View",
     "__version__",
     "explain",
+    "fit_patterns",
     "load",
     "open",
     "read",
@@ -59,7 +64,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
-    import_module("pellucid.core.types")  # registers the kinds that load() reads
+    if name == "load":  # the kinds that it reads register themselves where they are defined
+        import_module("pellucid.core.types")
+        import_module("pellucid.attribution.patterns")
     return getattr(import_module(_HOMES[name]), name)
 
 

@@ -30,12 +30,14 @@ def quick(method: str, law: str = "") -> dict[str, Any]:
 
 
 def explain(net: pellucid.Network, x: Any, method: str, law: str = "", **more: Any) -> pellucid.Explanation:
+    if "patterns" in methods[method].options:
+        more = {"patterns": pellucid.fit_patterns(net, images(6, seed=9)), **more}
     return pellucid.explain(net, x, method=method, **{"target": "cat", **quick(method, law), **more})
 
 
 #: Networks that a method is not made for; it must say so.
 REFUSED = {
-    "cam": {"functional", "in_place", "residual", "shared_conv"},
+    "cam": {"functional", "in_place", "residual", "shared_conv", "awkward"},
     "guided_backprop": {"linear"},
     "deconvnet": {"linear"},
     **{m: {"linear"} for m in methods if "layer" in methods[m].options and m != "cam"},
@@ -70,12 +72,25 @@ def test_every_law_is_declared_by_some_method() -> None:
 @pytest.mark.parametrize("of", ["logit", "probability"])
 def test_completeness(method: str, net: str, of: str) -> None:
     opened, x = network(net), images()
-    found = explain(opened, x, method, of=of, tolerance=1e-3)
+    strict = {"tolerance": 1e-3} if "tolerance" in methods[method].options else {}
+    found = explain(opened, x, method, of=of, **strict)
     target = resolve(opened.prepared(), x, "cat", of=of)
     change = scores(opened.prepared(), x, target) - scores(opened.prepared(), torch.zeros_like(x), target)
     np.testing.assert_allclose(found.receipt.expected, change, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(found.values.sum((1, 2, 3), dtype=np.float64), change, rtol=1.1e-3, atol=1e-6)
     assert found.receipt.relative_gap <= 1.1e-3
+
+
+@pytest.mark.parametrize("method", DECLARED["conservation"])
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("of", ["logit", "probability"])
+def test_conservation(method: str, net: str, of: str) -> None:
+    opened, x = network(net), images()
+    found = explain(opened, x, method, of=of)
+    value = scores(opened.prepared(), x, resolve(opened.prepared(), x, "cat", of=of))
+    np.testing.assert_allclose(found.receipt.expected, value, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found.values.sum((1, 2, 3), dtype=np.float64), value, rtol=1e-5)
+    assert found.receipt.relative_gap <= 1e-5
 
 
 @pytest.mark.parametrize("method", DECLARED["linear_exact"])

@@ -202,7 +202,9 @@ class Moments:
 
 
 @methods.register("pattern_net", group="signal", source="arXiv:1705.05598", cost="1 gradient, patterns fitted once")
-def pattern_net(network: Network, x: Tensor, target: Target, *, patterns: str | Path | Patterns) -> Attribution:
+def pattern_net(
+    network: Network, x: Tensor, target: Target, *, patterns: str | Path | Patterns | None = None
+) -> Attribution:
     """The signal that the network detects, projected back through its patterns (§4).
 
     patterns: from ``pellucid.fit_patterns``, or the file that ``pellucid patterns fit`` wrote.
@@ -213,7 +215,9 @@ def pattern_net(network: Network, x: Tensor, target: Target, *, patterns: str | 
 @methods.register(
     "pattern_attribution", group="attribution", source="arXiv:1705.05598", cost="1 gradient, patterns fitted once"
 )
-def pattern_attribution(network: Network, x: Tensor, target: Target, *, patterns: str | Path | Patterns) -> Attribution:
+def pattern_attribution(
+    network: Network, x: Tensor, target: Target, *, patterns: str | Path | Patterns | None = None
+) -> Attribution:
     """What the signal contributes: back through weights times patterns, so that distractors get nothing (§4).
 
     patterns: as for pattern_net.
@@ -252,7 +256,7 @@ class _Backward:
 
 
 def _through_patterns(
-    network: Network, x: Tensor, target: Target, given: str | Path | Patterns, *, times_weights: bool
+    network: Network, x: Tensor, target: Target, given: str | Path | Patterns | None, *, times_weights: bool
 ) -> Attribution:
     patterns = _checked(network, given)
     ready = _folded(network)
@@ -268,6 +272,9 @@ def _through_patterns(
 
 def _checked(network: Network, given: Any) -> Patterns:
     """The patterns, proven to be this network's."""
+    if given is None:
+        cure = "fit them with pellucid.fit_patterns(network, photos) or pellucid patterns fit MODEL PHOTOS"
+        raise BadInput("it needs fitted patterns, and none are passed as patterns=", cure=cure)
     patterns = archive.load(given) if isinstance(given, str | Path) else given
     if not isinstance(patterns, Patterns):
         cure = "pass what pellucid.fit_patterns gave, or the file that pellucid patterns fit wrote"

@@ -141,6 +141,9 @@ class Tape(TorchFunctionMode):
         for operand in operands:
             if not hasattr(operand, "_trace"):
                 where = f"{name} in layer {self._path[-1] or '(the network itself)'}"
+                if operand.grad_fn is None:
+                    what = f"{where} takes a tensor that wants gradients but is no parameter of the module"
+                    raise BadInput(what, cure="register it as a parameter, or call .requires_grad_(False) on it")
                 what = f"{where} takes what was made out of sight by {type(operand.grad_fn).__name__}"
                 cure = "scripted modules and custom autograd functions have no rules: use their plain Python form"
                 raise BadInput(what, cure=cure)
