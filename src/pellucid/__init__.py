@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.version import __version__
 
 if TYPE_CHECKING:
+    from pellucid.attribution import targets
     from pellucid.attribution.explain import explain
     from pellucid.attribution.patterns import Patterns, fit_patterns
     from pellucid.core.archive import load
@@ -58,10 +59,13 @@ __all__ = [
     "open",
     "read",
     "regions",
+    "targets",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "targets":
+        return import_module("pellucid.attribution.targets")
     if name not in _HOMES:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
     if name == "load":  # the kinds that it reads register themselves where they are defined

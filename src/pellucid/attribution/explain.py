@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.attribution import targets
 from pellucid.attribution.table import Attribution, methods
 from pellucid.attribution.target import Of, Target, Wanted, resolve
 from pellucid.core.errors import BadInput, PellucidError
@@ -29,6 +31,7 @@ def explain(
     *,
     of: Of = "logit",
     layer: str | None = None,
+    unit: str | None = None,
     seed: int = 0,
     prepared: bool = True,
     **options: Any,
@@ -37,12 +40,15 @@ def explain(
 
     inputs: a Sample, a path, an array of pixels (uint8, or floats 0…1), a list of these, or a
     preprocessed tensor batch [N, C, H, W]. target: a class's name or index, "top", one of these a
-    sample, or a function of the module's output that gives [N]. of: explain the "logit" or the
-    "probability". layer: a pattern that picks one layer, for methods that look at one.
-    prepared: run on a fast copy that is proven equal; False runs on the module itself.
-    options: the method's own (``pellucid methods NAME`` lists them).
+    sample, a sum or difference ("tiger cat - lynx"), or a function of the module's output that gives [N]
+    (``pellucid.targets`` has ready-made ones). of: explain the "logit" or the "probability". layer: a pattern that
+    picks one layer: CAM methods read their map there, any other method explains the layer's output instead of
+    the input. unit: explain a unit inside instead of a class: "LAYER:CHANNEL" (its mean over all places)
+    or "LAYER:CHANNEL@ROW,COLUMN". prepared: run on a fast copy that is proven equal; False runs on the
+    module itself. options: the method's own (``pellucid methods NAME`` lists them).
 
-    Gives values [sample, channel, height, width], float32, at the size of what entered the network.
+    Gives values [sample, channel, height, width], float32, at the size of what entered the network (or left
+    the layer, whose values may also be [sample, token, channel] or [sample, unit]).
     Raises BadInput with the cure for anything that cannot be used.
     """
     began = time.perf_counter()
@@ -53,11 +59,17 @@ def explain(
         raise BadInput(f"a {type(network).__name__} is no opened network", cure=cure)
     entry = methods[method]
     given = as_batch(network.input, inputs, network.device, network.dtype)
-    chosen = _options(entry, network, layer, seed, options)
-    ready = network.prepared(keep=_touched(entry, network, chosen)) if prepared else network
+    place = None if layer is None else _one_layer(network, layer)
+    chosen = _options(entry, place, seed, options)
+    inside = None if unit is None else _unit_of(network, unit, target)
+    touched = [*_touched(entry, network, chosen), *filter(None, (place, inside and inside[0]))]
+    ready = network.prepared(keep=touched) if prepared else network
+    if inside is not None:
+        ready, target = ready.until(inside[0]), inside[1]
     with untouched(ready.module):
         goal = resolve(ready, given.x, target, of=of)
-        found = _run(entry, ready, given.x, goal, chosen)
+        to_layer = place if "layer" not in entry.options else None
+        found = _run(entry, ready, given.x, goal, chosen, to_layer)
     # What is not finite is refused below, by Explanation itself.
     values = found.values.detach().to("cpu", torch.float32).contiguous().numpy()
     receipt = dataclasses.replace(
@@ -67,10 +79,10 @@ def explain(
     )
     return Explanation(
         values,
-        ("sample", "channel", "height", "width"),
-        target=goal.names,
+        _AXES[values.ndim],
+        target=goal.names if unit is None else (f"unit {unit}",) * len(values),
         method=method,
-        options=chosen,
+        options={name: _plain(value) for name, value in chosen.items()},
         receipt=receipt,
         pictures=given.pictures,
         frames=given.frames,
@@ -78,28 +90,83 @@ def explain(
     )
 
 
-def _run(entry: Entry, network: Network, x: Tensor, target: Target, options: Mapping[str, Any]) -> Attribution:
+_AXES = {
+    4: ("sample", "channel", "height", "width"),
+    3: ("sample", "token", "channel"),
+    2: ("sample", "unit"),
+}
+
+
+def _run(
+    entry: Entry, network: Network, x: Tensor, target: Target, options: Mapping[str, Any], to_layer: str | None
+) -> Attribution:
     """The method itself; its short errors get the place where they happened."""
     try:
-        return entry.function(network, x, target, **options)
+        if to_layer is None:
+            return entry.function(network, x, target, **options)
+        return _of_layer(entry, network, x, target, options, to_layer)
     except PellucidError as error:
         raise error.at(entry.name) from error
 
 
-def _options(entry: Entry, network: Network, layer: str | None, seed: int, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The method's options in full; ``layer`` is resolved to one name, ``seed`` goes to those that draw."""
+def _of_layer(
+    entry: Entry, network: Network, x: Tensor, target: Target, options: Mapping[str, Any], layer: str
+) -> Attribution:
+    """The method on what follows the layer, which takes the layer's output: sample by sample."""
+    hidden = network.capture(x, [layer])[layer]
+    found = []
+    for i in range(len(x)):
+        row = slice(i, i + 1)
+        found.append(
+            entry.function(network.behind(layer, x[row]), hidden[row], target.rows(torch.tensor([i])), **options)
+        )
+    most = lambda name: max((getattr(f, name) for f in found if getattr(f, name) is not None), default=None)  # noqa: E731
+    all_of = lambda name: tuple(dict.fromkeys(each for f in found for each in getattr(f, name)))  # noqa: E731
+    return Attribution(
+        torch.cat([f.values for f in found]),
+        expected=None if found[0].expected is None else torch.cat([f.expected for f in found]),
+        steps=most("steps"),
+        samples=most("samples"),
+        error=most("error"),
+        layer=layer,
+        layer_reason="as asked: it is the layer's output that is explained",
+        fallbacks=all_of("fallbacks"),
+        notes=all_of("notes"),
+    )
+
+
+def _one_layer(network: Network, pattern: str) -> str:
+    found = network.layers(pattern)
+    if len(found) > 1:
+        cure = "choose one of them"
+        raise BadInput(f"{pattern!r} picks {len(found)} layers ({', '.join(found[:4])}, …)", cure=cure)
+    return found[0]
+
+
+def _unit_of(network: Network, unit: str, target: Wanted) -> tuple[str, Callable[[Any], Tensor]]:
+    """``"blocks.4:17@3,5"`` as a layer and a target on its output."""
+    match = re.fullmatch(r"(?P<layer>.+):(?P<index>\d+)(?:@(?P<at>\d+(?:,\d+)*))?", unit)
+    if not match:
+        raise BadInput(f"{unit!r} is no unit", cure="as LAYER:CHANNEL or LAYER:CHANNEL@ROW,COLUMN")
+    if target != "top":
+        raise BadInput("a unit and a target are asked for", cure="pass one of them: the unit is what is explained")
+    at = tuple(map(int, match["at"].split(","))) if match["at"] else None
+    return _one_layer(network, match["layer"]), targets.unit(int(match["index"]), at)
+
+
+def _options(entry: Entry, layer: str | None, seed: int, given: Mapping[str, Any]) -> dict[str, Any]:
+    """The method's options in full; ``layer`` goes to those that look at one, ``seed`` to those that draw."""
     given = dict(given)
-    if layer is not None:
-        if "layer" not in entry.options:
-            raise BadInput(f"{entry.name} looks at no single layer", cure="leave layer= away, or use a CAM method")
-        found = network.layers(layer)
-        if len(found) > 1:
-            cure = "choose one of them"
-            raise BadInput(f"{layer!r} picks {len(found)} layers ({', '.join(found[:4])}, …)", cure=cure)
-        given["layer"] = found[0]
+    if layer is not None and "layer" in entry.options:
+        given["layer"] = layer
     if "seed" in entry.options:
         given.setdefault("seed", seed)
     return entry.complete(given)
+
+
+def _plain(value: Any) -> Any:
+    """An option as the record keeps it: numbers and texts as they are, of anything larger what it is."""
+    return value if value is None or isinstance(value, str | int | float | tuple | list) else str(value)
 
 
 def _touched(entry: Entry, network: Network, options: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from pellucid.attribution.target import Target
 from pellucid.core.progress import track
 from pellucid.core.types import TINY
 from pellucid.models.network import Network
+from pellucid.models.parts import Behind
 
 Fallback = Literal["error", "gradient"]
 
@@ -88,8 +89,10 @@ def _propagated(
     return Attribution(found, expected=expected, fallbacks=tuple(dict.fromkeys(fallen_back)), notes=_cautions(found))
 
 
-def bounds_of(network: Network, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The network's values for black and for white, each of the shape of ``x``."""
+def bounds_of(network: Network, x: Tensor) -> tuple[Tensor, Tensor] | None:
+    """The network's values for black and for white, each of the shape of ``x``; None inside the network."""
+    if any(isinstance(p, Behind) for p in network.parts):
+        return None
     return network.input.normalise(torch.zeros_like(x)), network.input.normalise(torch.full_like(x, 255.0))
 
 

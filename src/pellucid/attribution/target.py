@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
@@ -10,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.attribution.targets import segmentation
 from pellucid.core.errors import BadInput
-from pellucid.models.network import Network, first_tensor, probabilities
+from pellucid.models.network import Network, first_tensor
 
 Of = Literal["logit", "probability"]
 
@@ -25,22 +27,22 @@ class Target:
     """A resolved target: call it on the module's output and get one number a sample, [N].
 
     names: what it is called, one a sample. indices: [N] output indices, or None where ``function``
-    computes the number. of: what the number is. squash: whether the logits still have to become
-    probabilities, each within its own sample.
+    computes the number. of: what the number is. squash: makes probabilities of the logits, where
+    those are asked for.
     """
 
     names: tuple[str, ...]
     indices: Tensor | None = None
     function: Callable[[Any], Tensor] | None = None
     of: Kind = "logit"
-    squash: bool = False
+    squash: Callable[[Tensor], Tensor] | None = None
 
     def __call__(self, output: Any) -> Tensor:
         if self.function is not None:
             return self._finite(_one_number(self.function(output), self.names[0]))
         scores = first_tensor(output)
-        if self.squash:
-            scores = probabilities(scores)
+        if self.squash is not None:
+            scores = self.squash(scores)
         return self._finite(scores.gather(1, self.indices[:, None])[:, 0])
 
     def _finite(self, scores: Tensor) -> Tensor:
@@ -59,8 +61,9 @@ class Target:
 def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
     """Turn what the user asked for into a Target for the batch ``x`` [N, C, H, W].
 
-    wanted: a class's name, an index, "top" (each sample's own best class), one of these a sample,
-    or a function of the module's output that gives [N].
+    wanted: a class's name, an index, "top" (each sample's own best class), one of these a sample, a sum or
+    difference of classes ("tiger cat + tabby - lynx"), or a function of the module's output that gives [N].
+    Where the output is a map [N, classes, H, W], a class means its mean score over the pixels that it wins.
     """
     if of not in ("logit", "probability"):
         raise BadInput(f"of is {of!r}", cure="pass 'logit' or 'probability'")
@@ -72,7 +75,12 @@ def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
         return Target((name,) * len(x), function=wanted, of="function")
     with torch.no_grad():
         scores = first_tensor(network(x[:1]))
+    if scores.ndim == 4:
+        return _of_map(network, scores, wanted, len(x), of)
     network.check_output(scores)
+    terms = _terms(network, wanted)
+    if terms:
+        return _of_terms(network, scores, terms, str(wanted), len(x), of)
     each = _one_each(wanted, len(x))
     if len(each) != len(x):
         raise BadInput(f"{len(each)} targets for {len(x)} samples", cure="pass one, or one a sample")
@@ -85,8 +93,52 @@ def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
     # A network that already ends in a softmax, or predicts plain values, has nothing to normalise.
     own: dict[str, Kind] = {"probabilities": "probability", "values": "value"}
     kind: Kind = own.get(network.output, of)
-    squash = network.output == "logits" and of == "probability"
-    return Target(names, torch.tensor(indices, device=x.device), of=kind, squash=squash)
+    return Target(names, torch.tensor(indices, device=x.device), of=kind, squash=_squash(network, of))
+
+
+def _squash(network: Network, of: Of) -> Callable[[Tensor], Tensor] | None:
+    logits = network.output in ("logits", "multilabel")
+    return network.probabilities if logits and of == "probability" else None
+
+
+def _terms(network: Network, wanted: Any) -> list[tuple[int, str]]:
+    """``"tiger cat + tabby - lynx"`` as signs and names; empty where it is a class's own name, or no sum."""
+    if not isinstance(wanted, str) or not re.search(r" [+-] ", wanted):
+        return []
+    try:
+        network.class_index(wanted)
+    except BadInput:
+        first, *rest = re.split(r" ([+-]) ", wanted)
+        return [
+            (1, first),
+            *((1 if sign == "+" else -1, name) for sign, name in zip(rest[::2], rest[1::2], strict=True)),
+        ]
+    return []
+
+
+def _of_terms(network: Network, scores: Tensor, terms: list[tuple[int, str]], name: str, count: int, of: Of) -> Target:
+    """A sum of classes' scores, or of their probabilities."""
+    weights = torch.zeros_like(scores[0])
+    for sign, term in terms:
+        weights[_index(network, term.strip(), scores.shape[1])] += sign
+    squash = _squash(network, of)
+
+    def total(output: Any) -> Tensor:
+        each = first_tensor(output)
+        return ((each if squash is None else squash(each)) * weights).sum(1)
+
+    return Target((name,) * count, function=total, of=of)
+
+
+def _of_map(network: Network, scores: Tensor, wanted: Any, count: int, of: Of) -> Target:
+    """A class of a segmentation map, over the pixels that it wins."""
+    if of != "logit" or not isinstance(wanted, str | int) or wanted == "top":
+        shares = torch.bincount(scores.argmax(1).flatten(), minlength=scores.shape[1]) / scores[:, 0].numel()
+        seen = ", ".join(f"{network.class_name(int(i))} {shares[i]:.0%}" for i in shares.argsort(descending=True)[:3])
+        cure = "pass one class's name or index, or pellucid.targets.segmentation(index, mask)"
+        raise BadInput(f"the output is a map of classes (mostly {seen})", where=network.name, cure=cure)
+    index = _index(network, wanted, scores.shape[1])
+    return Target((network.class_name(index),) * count, function=segmentation(index), of="function")
 
 
 def _one_each(wanted: Any, count: int) -> list[Any]:

@@ -47,7 +47,14 @@ def explain(
     ] = None,
     layer: Annotated[
         list[str] | None,
-        typer.Option(help="The layer for methods that look at one: a name, a glob, stage:2. Repeatable."),
+        typer.Option(
+            help="Where CAM methods look, or what a --method explains instead of the input: a name, a glob, stage:2."
+            " Repeatable."
+        ),
+    ] = None,
+    unit: Annotated[
+        list[str] | None,
+        typer.Option(help="Explain a unit inside instead of a class: LAYER:CHANNEL[@ROW,COLUMN]. Repeatable."),
     ] = None,
     of: Annotated[str, typer.Option(help="Explain the 'logit' or the 'probability'.")] = "logit",
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write the report into.")] = Path(
@@ -74,7 +81,8 @@ def explain(
     asked = Asked(
         photos=tuple(photos),
         choice=choice,
-        targets=tuple(dict.fromkeys(target or ["top"])),
+        targets=tuple(dict.fromkeys(target or ([] if unit else ["top"]))),
+        units=tuple(dict.fromkeys(unit or ())),
         entries=tuple(methods[m] for m in dict.fromkeys(method or DEFAULT_METHODS)),
         chosen_for_us=not method,
         layers=tuple(dict.fromkeys(layer or ())),
@@ -101,6 +109,7 @@ class Asked:
     photos: tuple[str, ...]
     choice: chosen.Choice
     targets: tuple[str, ...]
+    units: tuple[str, ...]
     entries: tuple[Entry, ...]
     chosen_for_us: bool
     layers: tuple[str, ...]
@@ -111,22 +120,20 @@ class Asked:
     def check(self) -> None:
         """Refuse what no chosen method could take."""
         refuse_unused(self.flags, self.entries)
-        if self.layers and not any("layer" in e.options for e in self.entries):
-            raise BadInput(
-                "--layer is for methods that look at one layer", cure="add --method grad_cam, or leave it away"
-            )
         for entry in self.entries:
             entry.complete(options_of(entry, self.flags))
 
     def calls(self) -> list[tuple[Entry, str, dict[str, Any]]]:
         """The calls of ``pellucid.explain`` that answer it, for each photo: method, target, further arguments."""
         found = []
-        for target in self.targets:
+        for target, unit in [*((t, None) for t in self.targets), *(("top", u) for u in self.units)]:
             for entry in self.entries:
                 more: dict[str, Any] = {"of": self.of} if self.of != "logit" else {}
+                more |= {"unit": unit} if unit else {}
                 more |= {"seed": self.seed} if self.seed and "seed" in entry.options else {}
                 more |= options_of(entry, self.flags)
-                places = self.layers if "layer" in entry.options else ()
+                # Of the methods that the user did not name, only those that read a layer are led to it.
+                places = self.layers if "layer" in entry.options or not self.chosen_for_us else ()
                 found += [(entry, target, {**more, "layer": p}) for p in places] or [(entry, target, more)]
         return found
 

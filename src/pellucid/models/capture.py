@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from pellucid.core.errors import BadInput, near
 
 
-class _Enough(Exception):
+class Enough(Exception):
     """All wanted outputs are there; the rest of the forward pass is not needed."""
 
 
@@ -69,7 +69,7 @@ def _run(
     module: nn.Module, run: Callable[[Tensor], Any], x: Tensor, names: Sequence[str], clone: frozenset[str]
 ) -> tuple[dict[str, Tensor], frozenset[str]]:
     """One pass: what was taken, and which of it was overwritten after it was taken."""
-    wanted = {name: _split(name) for name in names}
+    wanted = {name: split_call(name) for name in names}
     calls: dict[str, int] = {}
     taken: dict[str, Tensor] = {}
     versions: dict[str, int] = {}
@@ -83,9 +83,9 @@ def _run(
                 versions[name] = taken[name]._version
         # A layer that may be called again is only complete at the end of the pass.
         if len(taken) == len(wanted) and all(call is not None for _, call in wanted.values()):
-            raise _Enough
+            raise Enough
 
-    with hooks(module, sorted({base for base, _ in wanted.values()}), take), suppress(_Enough):
+    with hooks(module, sorted({base for base, _ in wanted.values()}), take), suppress(Enough):
         run(x)
     missing = [n for n in names if n not in taken]
     if missing:
@@ -94,7 +94,8 @@ def _run(
     return taken, frozenset(n for n in names if taken[n]._version != versions[n])
 
 
-def _split(name: str) -> tuple[str, int | None]:
+def split_call(name: str) -> tuple[str, int | None]:
+    """``layer:2`` → the layer and which of its calls; ``layer`` → None, any."""
     base, colon, call = name.rpartition(":")
     return (base, int(call)) if colon and call.isdigit() else (name, None)
 
@@ -114,7 +115,7 @@ def with_gradient(module: nn.Module, name: str) -> Iterator[list[Tensor]]:
     change what was collected.
     """
     kept: list[Tensor] = []
-    base, call = _split(name)
+    base, call = split_call(name)
     calls = itertools.count(1)
 
     def keep(_: str, __: nn.Module, inputs: Any, output: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import functools
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from pellucid.models.capture import capture
 from pellucid.models.inputs import InputSpec
 from pellucid.models.layers import Layer, find, layer_tree, stage_names
 from pellucid.models.memory import batch_size
+from pellucid.models.parts import Behind, Part, Until
 from pellucid.models.prepare import Prepared, prepare, untouched
 from pellucid.models.state import fingerprint
 from pellucid.version import __version__
@@ -29,9 +31,10 @@ from pellucid.version import __version__
 class Network:
     """A module with what is needed to use it: its input, its classes, what it puts out.
 
-    output: "logits" (scores a class, before the softmax), "probabilities" or "values" (regression).
+    output: "logits" (scores a class, before the softmax), "multilabel" (scores before a sigmoid each),
+    "probabilities" or "values" (regression).
     classes: names by output index; a name may list synonyms with commas; None where unknown.
-    weights: in words, where the weights came from.
+    weights: in words, where the weights came from. parts: which piece of the module is run, if not all.
     """
 
     module: nn.Module
@@ -41,10 +44,18 @@ class Network:
     output: str = "logits"
     weights: str = "as given"
     preparation: Prepared | None = None
+    parts: tuple[Part, ...] = ()
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __call__(self, x: Tensor) -> Any:
-        """The module's output for ``x`` [N, C, H, W], in the memory format that its copy likes best."""
+        """The module's output for ``x`` [N, C, H, W], or its part's."""
+        run = self._whole
+        for part in self.parts:
+            run = functools.partial(part, self.module, run)
+        return run(x)
+
+    def _whole(self, x: Tensor) -> Any:
+        """The module's output, in the memory format that its copy likes best."""
         if self.preparation and "channels_last" in self.preparation.steps and x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         return self.module(x)
@@ -98,6 +109,14 @@ class Network:
             taken = capture(self.module, x, list(exact.values()), run=self)
         return {n: taken[e] for n, e in exact.items()}
 
+    def until(self, layer: str) -> Network:
+        """The part up to ``layer``, whose output [N, …] it gives; layers keep their names."""
+        return dataclasses.replace(self, parts=(*self.parts, Until(layer)))
+
+    def behind(self, layer: str, x: Tensor) -> Network:
+        """The part behind ``layer``: takes its output [n, …], for the one sample ``x`` [1, C, H, W]."""
+        return dataclasses.replace(self, parts=(*self.parts, Behind(layer, x)))
+
     # -- speed ----------------------------------------------------------------------------------
 
     def prepared(self, *, keep: Sequence[str] = ()) -> Network:
@@ -125,6 +144,7 @@ class Network:
 
     def batch_size(self, x: Tensor, *, gradient: bool) -> int:
         """How many inputs like ``x`` fit into one pass, from what memory is free."""
+        x = next((p.x for p in self.parts if isinstance(p, Behind)), x)  # which runs the whole network all the same
         return batch_size(self.tree(), x, self.input.size, gradient=gradient)
 
     def _remembered(self, key: Any, make: Any) -> Any:
@@ -155,12 +175,22 @@ class Network:
             raise BadInput("the output is not finite", where=self.name, cure="check the weights and the input's range")
         if self.output == "values":
             return [[(i, self.class_name(i), float(v)) for i, v in enumerate(row[:top])] for row in output]
-        shares = probabilities(output) if self.output == "logits" else output
+        shares = self.probabilities(output)
         best = shares.topk(min(top, shares.shape[1]), dim=1)
         return [
             [(int(i), self.class_name(int(i)), float(p)) for p, i in zip(ps, rows, strict=True)]
             for ps, rows in zip(best.values, best.indices, strict=True)
         ]
+
+    def probabilities(self, output: Tensor) -> Tensor:
+        """Each class's probability from the module's output [N, classes], within its own sample.
+
+        Of logits the softmax, or the sigmoid where there is one output or the classes do not exclude each other.
+        """
+        if self.output == "probabilities":
+            return output
+        independent = self.output == "multilabel" or output.shape[1] == 1
+        return output.sigmoid() if independent else output.softmax(1)
 
     def check_output(self, output: Tensor) -> None:
         """One row a sample, and as many columns as there are names."""
@@ -223,11 +253,6 @@ def _first_names(classes: Sequence[str]) -> tuple[str, ...]:
     firsts = [c.split(",")[0].strip() for c in classes]
     shared = {n for n, count in Counter(firsts).items() if count > 1}
     return tuple(f"{n} ({i})" if n in shared else n for i, n in enumerate(firsts))
-
-
-def probabilities(logits: Tensor) -> Tensor:
-    """Of each class, within its own sample: the softmax, or the sigmoid of a single logit."""
-    return logits.sigmoid() if logits.shape[1] == 1 else logits.softmax(1)
 
 
 def versions() -> dict[str, str]:

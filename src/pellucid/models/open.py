@@ -15,7 +15,7 @@ from pellucid.models.network import Network
 from pellucid.models.sources.table import Request, open_named
 
 DEFAULT = "efficientnet_lite0"
-OUTPUTS = ("logits", "probabilities", "values")
+OUTPUTS = ("logits", "multilabel", "probabilities", "values")
 
 
 def open(

@@ -1,0 +1,144 @@
+"""Ready-made targets: functions of a module's output that give one number a sample, for ``target=``.
+
+``pellucid.explain(net, photo, target=pellucid.targets.segmentation(3, mask))``. Any function of your
+own does as well: it takes what the module returns and gives a tensor [N].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchvision.ops import box_iou
+
+from pellucid.core.errors import BadInput
+from pellucid.models.network import first_tensor
+
+Function = Callable[[Any], Tensor]
+
+
+def segmentation(output: int, where: np.ndarray | tuple[int, int] | None = None) -> Function:
+    """The mean score of one class over a part of a segmentation map [N, classes, H, W].
+
+    where: a mask [h, w] of any size, which is laid over the map; or a pixel (row, column) of the map; None
+    takes the pixels where this class has the best score, and its best pixel where it has none.
+    """
+
+    def score(result: Any) -> Tensor:
+        maps = _maps(result, output, "a segmentation map")
+        chosen = maps[:, output]
+        if isinstance(where, tuple):
+            if not all(-size <= at < size for at, size in zip(where, chosen.shape[1:], strict=True)):
+                what = f"pixel {where} lies outside of a map of {chosen.shape[1]} × {chosen.shape[2]}"
+                raise BadInput(what, where="segmentation", cure="give (row, column) of the map")
+            return chosen[:, where[0], where[1]]
+        weights = _won(maps, output) if where is None else _laid_over(where, chosen)
+        return (chosen * weights).sum((1, 2)) / weights.sum((1, 2))
+
+    score.__name__ = f"output {output}{'' if where is None else ' there'}"
+    return score
+
+
+def _won(maps: Tensor, output: int) -> Tensor:
+    """Where a class is the best one; its own best pixel where it nowhere is: 0 or 1, [N, H, W]."""
+    with torch.no_grad():
+        won = maps.argmax(1) == output
+        best = maps[:, output].flatten(1)
+        best = (best == best.amax(1, keepdim=True)).view_as(won)
+        return torch.where(won.flatten(1).any(1)[:, None, None], won, best).to(maps.dtype)
+
+
+def _laid_over(mask: np.ndarray, like: Tensor) -> Tensor:
+    """A mask at the size of a map: 0 or 1, [1, H, W]."""
+    plane = torch.as_tensor(np.asarray(mask))
+    if plane.ndim != 2:
+        cure = "pass [height, width]; explain samples with other masks one by one"
+        raise BadInput(f"a mask of shape {tuple(plane.shape)}", where="segmentation", cure=cure)
+    plane = F.interpolate((plane != 0).to(like)[None, None], size=like.shape[1:], mode="nearest-exact")[0]
+    if not plane.any():
+        what = f"the mask is empty on a map of {like.shape[1]} × {like.shape[2]}"
+        raise BadInput(what, where="segmentation", cure="mark at least one pixel of the map")
+    return plane
+
+
+def keypoint(output: int, what: Literal["height", "x", "y"] = "height") -> Function:
+    """One landmark of a heatmap [N, landmarks, H, W].
+
+    what: the "height" of its peak; or its "x" or "y", in pixels of the map from its left or upper edge, as the
+    mean place under the softmax of the heatmap, which moves smoothly.
+    """
+    if what not in ("height", "x", "y"):
+        raise BadInput(f"what is {what!r}", where="keypoint", cure="pass 'height', 'x' or 'y'")
+
+    def score(result: Any) -> Tensor:
+        heat = _maps(result, output, "a heatmap")[:, output]
+        if what == "height":
+            return heat.amax((1, 2))
+        share = heat.flatten(1).softmax(1).view_as(heat).sum(1 if what == "x" else 2)
+        places = torch.arange(share.shape[1], dtype=share.dtype, device=share.device)
+        return (share * places).sum(1)
+
+    score.__name__ = f"landmark {output} {what}"
+    return score
+
+
+def _maps(result: Any, output: int, what: str) -> Tensor:
+    maps = first_tensor(result)
+    if maps.ndim != 4 or not -maps.shape[1] <= output < maps.shape[1]:
+        wanted = f"[N, more than {output}, H, W]" if output >= 0 else "[N, outputs, H, W]"
+        cure = "pass the network whose output is meant"
+        raise BadInput(f"the output's shape is {tuple(maps.shape)}, which is not {what} {wanted}", cure=cure)
+    return maps
+
+
+def box(label: int, near: tuple[float, float, float, float] | None = None) -> Function:
+    """The best box of one label in a detector's output: its score, times its overlap with ``near``.
+
+    The output is a list of {"boxes": [n, 4], "scores": [n], "labels": [n]}, as torchvision's detectors
+    give it. near: x0, y0, x1, y1 in pixels of the input; None for any place. 0 where no such box is found.
+    Source: arXiv:2006.03204, eq. 3.
+    """
+
+    def score(result: Any) -> Tensor:
+        if not isinstance(result, list | tuple) or not all(isinstance(r, Mapping) and "boxes" in r for r in result):
+            cure = "use it for a detector that gives a list of {boxes, scores, labels}"
+            raise BadInput(f"a {type(result).__name__} is no list of boxes", where="box", cure=cure)
+        return torch.stack([_best_box(found, label, near) for found in result])
+
+    score.__name__ = f"box of label {label}"
+    return score
+
+
+def _best_box(found: Mapping[str, Tensor], label: int, near: tuple[float, ...] | None) -> Tensor:
+    mine = found["labels"] == label
+    scores = found["scores"][mine]
+    if near is not None:
+        scores = scores * box_iou(found["boxes"][mine], found["boxes"].new_tensor([near]))[:, 0]
+    return scores.max() if len(scores) else found["scores"].sum() * 0
+
+
+def unit(index: int, position: tuple[int, ...] | int | None = None) -> Function:
+    """One unit of an output: of a vector [N, units], of maps [N, channels, H, W] or of tokens [N, T, channels].
+
+    position: (row, column), or a token's number; None takes the mean over all places.
+    """
+
+    def score(result: Any) -> Tensor:
+        values = first_tensor(result)
+        values = values.movedim(1 if values.ndim == 4 else -1, -1)  # tokens have their channels last already
+        if not -values.shape[-1] <= index < values.shape[-1]:
+            raise BadInput(f"there is no unit {index}", cure=f"pass 0 to {values.shape[-1] - 1}")
+        one = values[..., index]
+        if position is None:
+            return one.flatten(1).mean(1) if one.ndim > 1 else one
+        place = position if isinstance(position, tuple) else (position,)
+        if len(place) != one.ndim - 1 or not all(-n <= p < n for p, n in zip(place, one.shape[1:], strict=True)):
+            raise BadInput(f"there is no place {place}", cure=f"the output has {' × '.join(map(str, one.shape[1:]))}")
+        return one[(slice(None), *place)]
+
+    score.__name__ = f"unit {index}" + ("" if position is None else f" at {position}")
+    return score
