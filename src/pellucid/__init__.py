@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pellucid.core.archive import load
     from pellucid.core.errors import BadInput, PellucidError
     from pellucid.core.types import Explanation, Frame, Receipt, Sample, View
-    from pellucid.data.images import read
+    from pellucid.data.reading import read
     from pellucid.features.regions import regions
     from pellucid.models.inputs import InputSpec
     from pellucid.models.network import Network
@@ -37,7 +37,7 @@ _HOMES = {
     "fit_patterns": "pellucid.attribution.patterns",
     "load": "pellucid.core.archive",
     "open": "pellucid.models.open",
-    "read": "pellucid.data.images",
+    "read": "pellucid.data.reading",
     "regions": "pellucid.features.regions",
 }
 

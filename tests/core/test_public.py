@@ -10,7 +10,7 @@ import pytest
 import pellucid
 from pellucid.core import archive, types
 from pellucid.core.errors import BadInput
-from pellucid.data import images
+from pellucid.data import reading
 
 
 def loaded_after(code: str) -> set[str]:
@@ -40,6 +40,6 @@ def _smallest():
 def test_dir_lists_what_there_is():
     assert dir(pellucid) == sorted(pellucid.__all__)
     assert {"read", "load", "open", "explain", "regions", "Sample", "Explanation", "BadInput"} <= set(dir(pellucid))
-    assert (pellucid.read, pellucid.load, pellucid.BadInput) == (images.read, archive.load, BadInput)
+    assert (pellucid.read, pellucid.load, pellucid.BadInput) == (reading.read, archive.load, BadInput)
     with pytest.raises(AttributeError, match="no attribute 'explian'"):
         _ = pellucid.explian

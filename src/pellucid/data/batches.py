@@ -14,7 +14,7 @@ from torch import Tensor
 
 from pellucid.core.errors import BadInput
 from pellucid.core.types import Frame, Sample
-from pellucid.data.images import read
+from pellucid.data.reading import read
 from pellucid.models.inputs import InputSpec, batch
 
 Inputs = Sample | str | Path | np.ndarray | Tensor | Sequence[Sample | str | Path | np.ndarray]
@@ -31,7 +31,7 @@ class Batch:
 
 
 def as_batch(spec: InputSpec, inputs: Inputs, device: torch.device | str, dtype: torch.dtype) -> Batch:
-    """A Sample, a path, an array of pixels, a list of these, or a preprocessed tensor, as a Batch.
+    """A Sample, a path, an array of pixels or of a matrix, a list of these, or a preprocessed tensor, as a Batch.
 
     Refuses what is empty, not finite, of the wrong shape, or the same everywhere.
     """
@@ -42,7 +42,7 @@ def as_batch(spec: InputSpec, inputs: Inputs, device: torch.device | str, dtype:
     if not samples:
         raise BadInput("no input was given", cure="pass at least one")
     for sample in samples:
-        _refuse_constant(sample)
+        _refuse_constant(sample, spec)
     x, frames = batch(samples, spec)
     return Batch(x.to(device, dtype), spec.pictures(x), frames, tuple(s.name for s in samples))
 
@@ -56,7 +56,7 @@ def as_sample(given: Any) -> Sample:
     if isinstance(given, np.ndarray):
         if given.ndim not in (2, 3):
             cure = "pass [height, width] or [height, width, channel], a list of these, or a preprocessed tensor"
-            raise BadInput(f"an array of shape {given.shape} is no picture", cure=cure)
+            raise BadInput(f"an array of shape {given.shape} is no picture and no matrix", cure=cure)
         return Sample(given, ("height", "width", "channel")[: given.ndim])
     if isinstance(given, Image.Image):
         return Sample(np.asarray(ImageOps.exif_transpose(given).convert("RGB")), source="picture")
@@ -65,11 +65,12 @@ def as_sample(given: Any) -> Sample:
     )
 
 
-def _refuse_constant(sample: Sample) -> None:
+def _refuse_constant(sample: Sample, spec: InputSpec) -> None:
     first = sample.array[:1, :1]
     if sample.array.size > first.size and (sample.array == first).all():
-        what = "every pixel has the same value, so there is nothing to explain"
-        raise BadInput(what, where=sample.source or sample.name, cure="pass a picture with something in it")
+        place, whole = ("place", "matrix") if spec.is_matrix else ("pixel", "picture")
+        what = f"every {place} has the same value, so there is nothing to explain"
+        raise BadInput(what, where=sample.source or sample.name, cure=f"pass a {whole} with something in it")
 
 
 def _checked(x: Tensor, spec: InputSpec) -> Tensor:
@@ -81,6 +82,10 @@ def _checked(x: Tensor, spec: InputSpec) -> Tensor:
     if x.shape[1] != spec.channels:
         cure = f"pass {spec.channels} channels, or open the network with another InputSpec"
         raise BadInput(f"{x.shape[1]} channels where the network takes {spec.channels}", where="inputs", cure=cure)
+    if spec.is_matrix and tuple(x.shape[2:]) != spec.size:
+        cure = "pass that size, or open the network with another InputSpec.matrix(height, width, channels)"
+        what = f"matrices of {x.shape[2]} × {x.shape[3]} where the network takes {spec.size[0]} × {spec.size[1]}"
+        raise BadInput(what, where="inputs", cure=cure)
     if not torch.isfinite(x).all():
         bad = int((~torch.isfinite(x)).sum())
         raise BadInput(f"{bad} of {x.numel()} numbers are NaN or infinite", where="inputs", cure="replace or drop them")

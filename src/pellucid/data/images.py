@@ -5,11 +5,9 @@ The file is not trusted: it is looked at before it is opened, and measured befor
 
 from __future__ import annotations
 
-import errno
 import importlib.util
 import logging
 import os
-import stat
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from PIL import Image, UnidentifiedImageError
 
 from pellucid.core.errors import BadInput, near
 from pellucid.core.types import Sample
+from pellucid.data.opening import opened, user_path
 
 #: What may be opened. Pillow knows more, but a reader that nobody needs is only a way to attack.
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF", "PPM")
@@ -62,15 +61,6 @@ _UPRIGHT: dict[object, Callable[[np.ndarray], np.ndarray]] = {
     8: np.rot90,
 }
 
-_CAUSES = {
-    errno.ENOENT: ("there is no such file", "check the path"),
-    errno.ENOTDIR: ("there is no such file", "check the path"),
-    errno.ELOOP: ("its symbolic links go round in a circle", "name the file itself"),
-    errno.EACCES: ("it may not be read", "ask for the right to read it"),
-    errno.EPERM: ("it may not be read", "ask for the right to read it"),
-    errno.ENAMETOOLONG: ("the path is too long", "check the path"),
-}
-
 _log = logging.getLogger(__name__)
 _one_at_a_time = threading.Lock()  # the filters of warnings belong to the process, not to the thread
 
@@ -85,7 +75,7 @@ def read(source: str | os.PathLike[str]) -> Sample:
     """
     path = _locate(source)
     try:
-        with _open(path) as file, _warnings_told(path):
+        with opened(path, MAX_BYTES) as file, _warnings_told(path):
             array = _decoded(file)
     except BadInput as error:
         raise error.at(path) from error.__cause__
@@ -94,10 +84,8 @@ def read(source: str | os.PathLike[str]) -> Sample:
 
 def _locate(source: str | os.PathLike[str]) -> Path:
     text = os.fspath(source)
-    if "\0" in text:
-        raise BadInput("a path cannot hold a null character", where=repr(text), cure="check the path")
     if not text.startswith("example:"):
-        return Path(os.path.expanduser(text))
+        return user_path(text)
     name = text.removeprefix("example:")
     if name not in EXAMPLES:
         raise BadInput(f"there is no example {name!r}", cure=near(name, EXAMPLES))
@@ -106,30 +94,6 @@ def _locate(source: str | os.PathLike[str]) -> Path:
     if found is None or found.origin is None:
         raise BadInput(f"the package {package} is not installed", where=text, cure=f"pip install {package}")
     return Path(found.origin).parent / folder / file
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
-    """The file, opened, once it is sure that opening cannot hang and reading can end."""
-    try:
-        _check(os.stat(path))
-        file = path.open("rb")
-    except OSError as error:
-        what, cure = _CAUSES.get(error.errno or 0, (f"it cannot be read ({error.strerror})", "check the disk"))
-        raise BadInput(what, cure=cure) from error
-    with file:
-        yield file
-
-
-def _check(facts: os.stat_result) -> None:
-    if stat.S_ISDIR(facts.st_mode):
-        raise BadInput("this is a folder", cure="name the pictures in it")
-    if not stat.S_ISREG(facts.st_mode):
-        raise BadInput("this is a device or a pipe, not a file", cure="save the picture to a file first")
-    if facts.st_size == 0:
-        raise BadInput("the file is empty (0 bytes)", cure="get it again from where it came")
-    if facts.st_size > MAX_BYTES:
-        raise BadInput(f"the file has {facts.st_size / 2**30:.1f} GiB", cure="make the picture smaller first")
 
 
 @contextmanager

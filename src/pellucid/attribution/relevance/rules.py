@@ -136,7 +136,7 @@ def alpha_beta(
 def z_box(affine: Affine, x: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
     """For inputs between bounds l and h (n = x·w − l·w⁺ − h·w⁻)."""
     if affine.bounds is None or affine.weight is None:
-        what = "z_box needs the bounds of what enters the layer, which are known for the network's own input alone"
+        what = "z_box needs the bounds of what enters the layer, which are known for the network's pixels alone"
         raise BadInput(what, cure="use it for first layers, or use w_square or flat")
     low, high = affine.bounds
     parts = [(x, affine.weight), (-low, affine.weight.clamp(min=0)), (-high, affine.weight.clamp(max=0))]
