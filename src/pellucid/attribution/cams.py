@@ -115,7 +115,13 @@ def eigen_cam(
     return class_activation(network, x, target, layer, combine, relu)
 
 
-@methods.register("score_cam", group="localisation", source="arXiv:1910.01279", cost="1 forward a channel of the layer")
+@methods.register(
+    "score_cam",
+    group="localisation",
+    source="arXiv:1910.01279",
+    cost="1 forward a channel of the layer",
+    slow=True,
+)
 def score_cam(
     network: Network, x: Tensor, target: Target, *, layer: str | None = None, relu: bool = False
 ) -> Attribution:

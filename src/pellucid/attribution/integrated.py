@@ -24,6 +24,7 @@ from pellucid.models.network import Network
     source="arXiv:1703.01365",
     laws=frozenset({"completeness", "linear_exact"}),
     cost="1 gradient a step (32 to 256, by tolerance)",
+    slow=True,
 )
 def integrated_gradients(
     network: Network,

@@ -20,6 +20,7 @@ from pellucid.models.network import Network
     source="arXiv:1311.2901",
     laws=frozenset({"linear_exact"}),
     cost="1 forward a window (169)",
+    slow=True,
 )
 def occlusion(
     network: Network,

@@ -15,7 +15,11 @@ from pellucid.models.network import Network
 
 
 @methods.register(
-    "rise", group="localisation", source="arXiv:1806.07421", cost="1 forward a mask (64 to 4000, by error)"
+    "rise",
+    group="localisation",
+    source="arXiv:1806.07421",
+    cost="1 forward a mask (64 to 4000, by error)",
+    slow=True,
 )
 def rise(
     network: Network,

@@ -24,6 +24,7 @@ Run = Callable[[Network, Tensor, Target], Tensor]
     source="arXiv:1706.03825",
     laws=frozenset({"linear_gradient"}),
     cost="1 gradient a draw (50)",
+    slow=True,
 )
 def smoothgrad(
     network: Network, x: Tensor, target: Target, *, samples: int = 50, noise: float = 0.15, seed: int = 0
@@ -38,7 +39,7 @@ def smoothgrad(
     return Attribution(mean, samples=samples, error=error)
 
 
-@methods.register("vargrad", group="function", source="arXiv:1810.03292", cost="1 gradient a draw (50)")
+@methods.register("vargrad", group="function", source="arXiv:1810.03292", cost="1 gradient a draw (50)", slow=True)
 def vargrad(
     network: Network, x: Tensor, target: Target, *, samples: int = 50, noise: float = 0.15, seed: int = 0
 ) -> Attribution:
@@ -51,7 +52,7 @@ def vargrad(
     return Attribution(variance, samples=samples, error=(2 / (samples - 1)) ** 0.5)
 
 
-@methods.register("smooth", group="function", source="arXiv:1706.03825", cost="the base's cost a draw (50)")
+@methods.register("smooth", group="function", source="arXiv:1706.03825", cost="the base's cost a draw (50)", slow=True)
 def smooth(
     network: Network,
     x: Tensor,

@@ -28,12 +28,16 @@ LAWS = {
 
 @dataclass(frozen=True)
 class MethodFacts:
-    """group: after Kindermans et al. 2018, or localisation. source: the paper. cost: in passes a sample."""
+    """group: after Kindermans et al. 2018, or localisation. source: the paper.
+
+    cost: in passes a sample, in words. slow: that these are more than some twenty.
+    """
 
     group: Group
     source: str
     laws: frozenset[str] = frozenset()
     cost: str = "1 gradient"
+    slow: bool = False
 
     def __post_init__(self) -> None:
         unknown = set(self.laws) - set(LAWS)
