@@ -229,7 +229,7 @@ def test_capture_leaves_running_statistics_alone() -> None:
 BAD_OPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "unknown": ({"method": "gradient", "from_": "abs"}, "form"),
     "choice": ({"method": "gradient", "form": "abs"}, "absolute"),
-    "layer for none": ({"method": "gradient", "layer": "conv1"}, "no single layer"),
+    "no such layer for gradient": ({"method": "gradient", "layer": "conv9"}, "conv1"),
     "layer": ({"method": "grad_cam", "layer": "conv9"}, "conv1"),
     "layer that is not spatial": ({"method": "grad_cam", "layer": "head"}, "not spatial"),
     "samples": ({"method": "smoothgrad", "samples": 1}, "at least 2"),

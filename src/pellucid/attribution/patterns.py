@@ -243,6 +243,7 @@ class _Backward:
         if key not in self.patterns.arrays:
             raise BadInput(f"there is no pattern for layer {key!r}", cure="fit the patterns anew, for this network")
         pattern = torch.as_tensor(self.patterns.arrays[key]).to(affine.weight)
+        _check_scale(affine.weight, pattern, channel_dim(call), key)
         if self.times_weights:
             pattern = pattern * affine.weight
         like = call.operands[0].detach()
@@ -253,6 +254,14 @@ class _Backward:
                 return torch.autograd.grad(affine.apply(leaf, pattern), leaf, signal)
 
         return tape.ruled(call, back, save=False)
+
+
+def _check_scale(weight: Tensor, pattern: Tensor, out: int, key: str) -> None:
+    """A fitted pattern has wᵀa = 1: a batch norm that is folded here and was not there, or the reverse, shows."""
+    scale = (weight * pattern).sum([d for d in range(weight.ndim) if d != out])
+    if bool(((scale - 1).abs().minimum(scale.abs()) > 0.01).any()):
+        what = f"layer {key!r} has another scale than where its pattern was fitted (a batch norm that is not folded)"
+        raise BadInput(what, cure="choose a unit or a layer behind the batch norm")
 
 
 def _through_patterns(

@@ -125,10 +125,12 @@ class Network:
         keep: layers whose own outputs are wanted, so that no batch norm is folded into them.
         ``preparation`` of the result says what was done and how far its output differs.
         """
-        kept = tuple(sorted(k.partition(":")[0] for k in keep))
+        whole = [*keep, *(p.layer for p in self.parts)]
+        kept = tuple(sorted({k.partition(":")[0] for k in whole}))
         if ("prepared", kept) not in self._cache:
             self._drop_copies(most=1)
-        return self._remembered(("prepared", kept), lambda: self._prepare(kept))
+        ready = self._remembered(("prepared", kept), lambda: self._prepare(kept))
+        return dataclasses.replace(ready, parts=self.parts) if self.parts else ready
 
     def _drop_copies(self, *, most: int) -> None:
         """Each copy is as large as the network: only the latest ones stay."""
@@ -140,7 +142,7 @@ class Network:
         done = prepare(self.module, self.probe(2), keep=keep)
         mark = None if done.difference is not None else fingerprint(done.module)
         cache = {"mark": mark, "tree": self.tree(), "facts": self.facts()}
-        return dataclasses.replace(self, module=done.module, preparation=done, _cache=cache)
+        return dataclasses.replace(self, module=done.module, preparation=done, parts=(), _cache=cache)
 
     def batch_size(self, x: Tensor, *, gradient: bool) -> int:
         """How many inputs like ``x`` fit into one pass, from what memory is free."""

@@ -16,7 +16,10 @@ Run = Callable[[Tensor], Any]
 
 
 class Part(Protocol):
-    """Another way to run a module: ``run`` is the way that it changes."""
+    """Another way to run a module: ``run`` is the way that it changes, ``layer`` where."""
+
+    @property
+    def layer(self) -> str: ...
 
     def __call__(self, module: nn.Module, run: Run, x: Tensor) -> Any:
         """The output for ``x``."""

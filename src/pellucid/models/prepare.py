@@ -143,12 +143,12 @@ def _pairs(module: nn.Module, probe: Tensor, keep: tuple[str, ...]) -> dict[nn.M
         if args and id(args[0]) in makers:
             pairs[norm] = makers[id(args[0])][0]
 
-    wanted: set[int] = set()  # outputs of kept layers, which may be containers that end in a convolution
+    wanted: list[Tensor] = []  # outputs of kept layers, which may be containers that end in a convolution
 
     handles = []
     for name, each in module.named_modules():
         if name in keep:
-            handles.append(each.register_forward_hook(lambda m, i, o: wanted.update(map(id, tensors_in(o)))))
+            handles.append(each.register_forward_hook(lambda m, i, o: wanted.extend(tensors_in(o))))
         if isinstance(each, (*_CONVOLUTIONS, nn.Linear)):
             handles.append(each.register_forward_hook(made))
         elif isinstance(each, _NORMS) and each.running_mean is not None:
@@ -158,7 +158,8 @@ def _pairs(module: nn.Module, probe: Tensor, keep: tuple[str, ...]) -> dict[nn.M
     finally:
         for handle in handles:
             handle.remove()
-    shown = {layer for made_id, (layer, _) in makers.items() if made_id in wanted}
+    ids = set(map(id, wanted))
+    shown = {layer for made_id, (layer, _) in makers.items() if made_id in ids}
     layers = list(pairs.values())
     once = {n: l for n, l in pairs.items() if calls[n] == calls[l] == 1 and layers.count(l) == 1}
     return {n: l for n, l in once.items() if l not in shown}
