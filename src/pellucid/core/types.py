@@ -16,9 +16,13 @@ import numpy as np
 
 from pellucid.core import archive, late
 from pellucid.core import axes as named
+from pellucid.core import spans as lines
 from pellucid.core.errors import BadInput
 
 Axes = tuple[str, ...]
+
+#: The axes of the arrays that ``Explanation.spans`` gives, behind the samples'.
+_SPANNED = {"map": ("height", "width"), "profile/row": ("height",), "profile/column": ("width",)}
 
 #: What counts as a change of nothing when a gap is made relative.
 TINY = 1e-12
@@ -188,6 +192,40 @@ class Explanation(_Value):
         """Sample ``i``'s values with channels added: float32 [height, width]."""
         values = self.sum("channel").values if "channel" in self.axes else self.values
         return values[i]
+
+    def spans(self, axis: str = "both", *, share: float = 0.5, runs: int | None = None) -> View:
+        """The shortest spans of rows and columns that carry a share of what speaks for the target.
+
+        axis: "row", "column" or "both". share: of the profile's positive part. runs: at most so many spans an
+        axis; None takes another one only where that at least halves the places (see ``core/spans.py``).
+
+        Gives map [sample, height, width], profile/row and profile/column, and a table with a row a span. Whether
+        chance would do as well, and what becomes of the target without them, only the network can tell:
+        ``pellucid.spans``.
+        """
+        named.position(self.axes, "sample")
+        summed = self.sum(*(a for a in self.axes if a not in ("sample", "height", "width")))
+        order = [named.position(summed.axes, a) for a in ("sample", "height", "width")]
+        arrays = {"map": np.ascontiguousarray(summed.values.transpose(order))}
+        arrays |= {f"profile/{a}": lines.profile(self.values, self.axes, a) for a in lines.ALONG}
+        table, notes = [], []
+        for wanted in lines.axes_of(axis):
+            for i, profile in enumerate(arrays[f"profile/{wanted}"]):
+                name = self.names[i] if i < len(self.names) else f"sample {i}"
+                found = lines.shortest(profile, share, runs)
+                table += [{"sample": name, "axis": wanted, **dataclasses.asdict(span)} for span in found]
+                if not found:
+                    notes.append(f"{name}: no {wanted} speaks for {self.target[i]}")
+        return View(
+            kind="spans",
+            arrays=arrays,
+            axes={n: ("sample", *_SPANNED[n]) for n in arrays},
+            table=tuple(table),
+            options={"axis": axis, "share": share, "runs": runs, "method": self.method, "target": self.target},
+            names=self.names,
+            notes=tuple(notes),
+            provenance=self.receipt.provenance,
+        )
 
     def save(self, path: str | Path) -> Path:
         """Write everything to one ``.npz`` file; ``pellucid.load`` gives an equal explanation back."""
