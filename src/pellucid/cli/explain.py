@@ -15,14 +15,15 @@ import typer
 
 from pellucid.cli import models as chosen
 from pellucid.cli.flags import MethodCommand, options_of, refuse_unused
+from pellucid.cli.results import cautions_of, facts_of, is_report, photo_result, tell
 from pellucid.core.errors import BadInput
 from pellucid.core.files import whole_folder
 
 if TYPE_CHECKING:
     from pellucid.core.registry import Entry
-    from pellucid.core.types import Explanation, Sample, View
+    from pellucid.core.types import Sample, View
     from pellucid.models.network import Network
-    from pellucid.report.run import PhotoResult, Run
+    from pellucid.report.run import Run
 
 #: One of each kind: where the evidence lies, which pixels carry it, what if they were not there.
 DEFAULT_METHODS = ("grad_cam", "integrated_gradients", "occlusion")
@@ -91,7 +92,7 @@ def explain(
         flags=context.meta["flags"],
     )
     asked.check()
-    with whole_folder(out, ours=_is_report) as folder:
+    with whole_folder(out, ours=is_report) as folder:
         run = _run(asked, samples, began)
         from pellucid.report.page import write_page
 
@@ -99,7 +100,7 @@ def explain(
     if as_json:
         print(json.dumps({**summary, "report": str((out / "index.html").resolve())}, ensure_ascii=False))
     else:
-        _print(run, summary["warnings"], out)
+        tell(run, summary["warnings"], out)
 
 
 @dataclass(frozen=True)
@@ -147,15 +148,6 @@ class Asked:
         return "\n".join([*lines, "e.show()", f"v = pellucid.regions(net, photos{seed})", "v.show()"])
 
 
-def _is_report(folder: Path) -> bool:
-    """Whether a folder is a report of ours and nothing else, which a new one may replace."""
-    try:
-        summary = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-        return {p.name for p in folder.iterdir()} <= set(summary["files"]["all"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return False  # what is not a report's summary is no report
-
-
 def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
     """All that the report shows, photo by photo, so that every receipt is of one photo."""
     from pellucid.attribution.explain import explain
@@ -164,7 +156,7 @@ def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
 
     network = asked.choice.open()
     predictions = network.prepared().predict(as_batch(network.input, list(samples), network.device, network.dtype).x)
-    photos, notes = [], _cautions(network)
+    photos, notes = [], cautions_of(network)
     for sample, best in zip(samples, predictions, strict=True):
         maps = []
         for entry, target, more in asked.calls():
@@ -178,25 +170,18 @@ def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
         if network.output == "values":
             notes.append(f"{sample.name}: " + ", ".join(f"{name} {value:.4g}" for _, name, value in best))
             best = []
-        photos.append(_photo(sample, best, maps))
+        photos.append(photo_result(sample, best, maps))
     view, left_out = _regions(network, samples, asked.seed)
     return Run(
         command=shlex.join(["pellucid", *sys.argv[1:]]),
         python=asked.python(network),
-        network=_facts(network),
+        network=facts_of(network),
         photos=tuple(photos),
         regions=view,
         notes=(*dict.fromkeys(notes), *left_out),
         seconds=time.perf_counter() - began,
         seed=asked.seed,
     )
-
-
-def _cautions(network: Network) -> list[str]:
-    """What a reader must know before believing any of it."""
-    if network.weights != "random":
-        return []
-    return ["The weights are random: the predictions and the maps say nothing about the pictures."]
 
 
 def _regions(network: Network, samples: Sequence[Sample], seed: int) -> tuple[View | None, tuple[str, ...]]:
@@ -207,41 +192,3 @@ def _regions(network: Network, samples: Sequence[Sample], seed: int) -> tuple[Vi
         return regions(network, list(samples), seed=seed), ()
     except BadInput as error:
         return None, (f"The regions through the layers are not shown: {error}",)
-
-
-def _photo(sample: Sample, predictions: list[tuple[int, str, float]], maps: list[Explanation]) -> PhotoResult:
-    import numpy as np
-
-    from pellucid.report.run import PhotoResult, Prediction
-
-    picture = np.repeat(sample.array, 3, axis=2) if sample.array.shape[2] == 1 else sample.array
-    return PhotoResult(sample.name, sample.source, picture, tuple(Prediction(*p) for p in predictions), tuple(maps))
-
-
-def _facts(network: Network) -> dict[str, Any]:
-    """What the report's head says; the rest is in each receipt's provenance."""
-    facts = network.facts()
-    return {
-        "name": network.name,
-        "weights": network.weights,
-        "parameters": facts["parameters"],
-        "input": " × ".join(map(str, network.input.shape)),
-        "classes": len(network.classes) if network.classes else None,
-        "device": facts["device"],
-    }
-
-
-def _print(run: Run, warnings: int, out: Path) -> None:
-    """The predictions and where the report is."""
-    from pellucid.report.words import visible
-
-    for photo in run.photos:
-        print(visible(photo.source or photo.name))
-        width = max((len(visible(p.name)) for p in photo.predictions), default=0)
-        for p in photo.predictions:
-            print(f"  {visible(p.name):<{width}}  {p.probability:6.1%}  {'█' * round(30 * p.probability)}")
-    for note in run.notes:
-        print(visible(note), file=sys.stderr)
-    if warnings:
-        print(f"{warnings} warning{'s' * (warnings > 1)} beside the maps: see the report", file=sys.stderr)
-    print(f"\nreport: {(out / 'index.html').resolve()}")
