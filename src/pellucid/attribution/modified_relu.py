@@ -1,23 +1,24 @@
 """DeconvNet and Guided Backprop: the gradient with another rule at every rectifier.
 
-Rectifiers are met as operations (``torch.overrides``), not as modules, so a functional, an in-place
-and a five times reused ReLU are all changed. A network without any is an error, not a plain gradient.
+Rectifiers are met as operations on the tape, not as modules, so a functional, an in-place and a five
+times reused ReLU are all changed. A network without any is an error, not a plain gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
-from torch.overrides import TorchFunctionMode
 
-from pellucid.attribution.passes import gradients
+from pellucid.attribution.relevance.operations import Call
+from pellucid.attribution.relevance.tape import Tape, flow
 from pellucid.attribution.table import Attribution, methods
 from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
+from pellucid.core.progress import track
 from pellucid.models.network import Network
 
 
@@ -37,83 +38,50 @@ def deconvnet(network: Network, x: Tensor, target: Target) -> Attribution:
 
 
 def _with_rule(network: Network, x: Tensor, target: Target, *, guided: bool) -> Attribution:
-    with RectifierRule(guided=guided) as rule:
-        grad, _ = gradients(network, x, target)
-    if not rule.met:
+    met: set[str] = set()
+    make = partial(Rectified, guided, met)
+    parts = torch.arange(len(x)).split(network.batch_size(x, gradient=True))
+    maps = [flow(network, x[r], target.rows(r), make, times_score=False)[0] for r in track(parts, "gradients")]
+    if not met:
         cure = "the result would be the plain gradient: use method gradient"
         raise BadInput("the network has no rectifier (ReLU, GELU, SiLU …)", where=network.name, cure=cure)
-    smooth = sorted(rule.met - _RECTIFIERS)
+    smooth = sorted(met & _SMOOTH)
     notes = (f"{', '.join(smooth)}: not a ReLU, for which the rule was made",) if smooth else ()
-    return Attribution(grad, notes=notes)
+    return Attribution(torch.cat(maps), notes=notes)
 
 
-_RECTIFIERS = {"relu", "relu_", "relu6", "hardtanh", "hardtanh_", "clamp", "clamp_", "clamp_min", "clamp_min_"}
-_SMOOTH = {
-    "leaky_relu",
-    "leaky_relu_",
-    "elu",
-    "elu_",
-    "selu",
-    "celu",
-    "silu",
-    "gelu",
-    "mish",
-    "hardswish",
-    "softplus",
-    "prelu",
-    "rrelu",
-}
+_LEAKY = {"leaky_relu", "prelu", "rrelu", "elu", "selu", "celu"}
+_SMOOTH = _LEAKY | {"silu", "gelu", "mish", "hardswish", "softplus"}
 
 
-class RectifierRule(TorchFunctionMode):
-    """Within the block every activation's backward pass is the rule's. ``met``: the activations' names."""
+@dataclass
+class Rectified:
+    """Every rectifier's backward pass is the rule's. ``met``: the rectifiers' names."""
 
-    def __init__(self, *, guided: bool):
-        super().__init__()
-        self.guided, self.met = guided, set[str]()
+    guided: bool
+    met: set[str] = field(default_factory=set)
 
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        kwargs = kwargs or {}
-        name = getattr(func, "__name__", "")
-        if not _is_activation(name, func, args, kwargs):
-            return func(*args, **kwargs)
-        self.met.add(name)
-        x, *rest = args
-        in_place = (
-            name.endswith("_") or bool(kwargs.get("inplace")) or (func in (F.relu, F.relu6) and rest[:1] == [True])
-        )
-        y = _Ruled.apply(x, lambda t: func(t, *rest, **kwargs), self.guided)
-        # Some code discards the result of an in-place call, so the tensor itself must change as well.
-        return x.copy_(y) if in_place else y
+    def meet(self, call: Call, tape: Tape) -> Any:
+        """The call's output, under the rule if it is a rectifier."""
+        if not _is_rectifier(call):
+            return call(*call.operands)
+        self.met.add(call.name)
+        if not self.guided:
+            return tape.ruled(call, lambda grad: (grad.clamp(min=0),), save=False)
+
+        def back(grad: Tensor, x: Tensor) -> tuple[Tensor, ...]:
+            with torch.enable_grad():
+                leaf = x.detach().requires_grad_(True)
+                return torch.autograd.grad(call(leaf), leaf, grad.clamp(min=0))
+
+        return tape.ruled(call, back)
 
 
-def _is_activation(name: str, func: Any, args: Any, kwargs: Any) -> bool:
-    if name not in _RECTIFIERS | _SMOOTH or not args or not isinstance(args[0], Tensor):
+def _is_rectifier(call: Call) -> bool:
+    """A ReLU by any name, or a smooth activation of its kind; a clamp only where it cuts at zero."""
+    if len(call.operands) != 1:
         return False
-    if name.startswith("clamp"):
-        low = kwargs.get("min", args[1] if len(args) > 1 else None)
-        return isinstance(low, int | float) and low == 0
-    if name.startswith("hardtanh"):
-        return kwargs.get("min_val", args[1] if len(args) > 1 else -1.0) == 0
-    return True
-
-
-class _Ruled(torch.autograd.Function):
-    """An activation's own forward pass, and the rule's backward pass."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, activation: Callable[[Tensor], Tensor], guided: bool) -> Tensor:
-        ctx.activation, ctx.guided = activation, guided
-        ctx.save_for_backward(x.clone())
-        return activation(x.clone())
-
-    @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> Any:  # type: ignore[override]
-        positive = grad.clamp_min(0)
-        if not ctx.guided:
-            return positive, None, None
-        (x,) = ctx.saved_tensors
-        with torch.enable_grad():
-            x = x.detach().requires_grad_(True)
-            (through,) = torch.autograd.grad(ctx.activation(x.clone()), x, positive)
-        return through, None, None
+    if call.name in ("clamp", "clamp_min", "clip", "hardtanh"):
+        low = "min_val" if call.name == "hardtanh" else "min"
+        return call.kwargs.get(low, call.args[1] if len(call.args) > 1 else None) == 0
+    return call.name in ("relu", "relu6") or call.name in _SMOOTH

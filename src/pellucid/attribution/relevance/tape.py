@@ -233,17 +233,20 @@ def flow(
     make: Callable[[], Interpretation],
     *,
     bounds: tuple[Tensor, Tensor] | None = None,
+    times_score: bool = True,
 ) -> tuple[Tensor, Tensor]:
-    """What flows back to ``x`` from the target's values when each sends itself; and those values [N].
+    """What flows back to ``x`` from the target's values; and those values [N].
 
-    make: a fresh interpretation. bounds: of the input, as in Trace.
+    make: a fresh interpretation. bounds: of the input, as in Trace. times_score: each value sends itself
+    back, as a relevance does; else each sends 1, as a gradient does.
     """
 
     def run(safe: bool) -> tuple[Tensor, Tensor]:
         tape = Tape(make(), safe=safe)
         start = tape.begin(x, bounds)
         score = tape.score(network, start, target)
-        return backward(score, start, target, seed=score.detach()), score.detach()
+        seed = score.detach() if times_score else None
+        return backward(score, start, target, seed=seed), score.detach()
 
     return again_if_overwritten(run)
 
