@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pellucid.attribution import targets
     from pellucid.attribution.explain import explain
     from pellucid.attribution.patterns import Patterns, fit_patterns
+    from pellucid.attribution.spans import spans
     from pellucid.core.archive import load
     from pellucid.core.errors import BadInput, PellucidError
     from pellucid.core.types import Explanation, Frame, Receipt, Sample, View
@@ -39,6 +40,7 @@ _HOMES = {
     "open": "pellucid.models.open",
     "read": "pellucid.data.reading",
     "regions": "pellucid.features.regions",
+    "spans": "pellucid.attribution.spans",
 }
 
 __all__ = [
@@ -59,6 +61,7 @@ __all__ = [
     "open",
     "read",
     "regions",
+    "spans",
     "targets",
 ]
 

@@ -90,8 +90,8 @@ def _propagated(
 
 
 def bounds_of(network: Network, x: Tensor) -> tuple[Tensor, Tensor] | None:
-    """The network's values for black and for white, each of the shape of ``x``; None inside the network."""
-    if any(isinstance(p, Behind) for p in network.parts):
+    """The network's values for black and for white, each of the shape of ``x``; None for matrices and inside."""
+    if network.input.is_matrix or any(isinstance(p, Behind) for p in network.parts):
         return None
     return network.input.normalise(torch.zeros_like(x)), network.input.normalise(torch.full_like(x, 255.0))
 
