@@ -3,9 +3,9 @@
 Two questions are asked of each span that an explanation shows. Would the same numbers in other rows show as much?
 The matrix is shuffled along the axis in question (for rows, the numbers of each column change rows, each place
 keeping its channels; for columns the other way round), and explained anew for the same target. A span is compared
-with the best run of its length anywhere: the maximum over all places corrects for having looked at all of them.
-What is compared is the *excess*, what a run carries beyond its length's even share of the whole profile. And does
-the target need the span? Its rows are covered, and the target's fall is compared with that of other runs.
+with the best run of any length anywhere: the maximum over all of them corrects for the search that found it. What
+is compared is the *excess*, what a run carries beyond its length's even share of the whole profile. And does the
+target need the span? Its rows are covered, and the target's fall is compared with that of other runs.
 
 Shuffling all the numbers at once would take away the evidence itself: beside a shuffled input that speaks for
 nothing, every column would stand out because a few rows decide.
@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.lib.stride_tricks import sliding_window_view
 from torch import Tensor
 
 from pellucid.attribution.baselines import Baseline, baseline_of
@@ -67,7 +66,7 @@ def spans(
     each span
 
     - excess: its relevance beyond its length's even share of the axis's positive relevance,
-    - p: (1 + shuffled inputs whose best run of this length has as much excess) / (1 + shuffles),
+    - p: (1 + shuffled inputs in which any run has as much excess) / (1 + shuffles),
     - drop: the target's fall when it is covered, in the target's own units,
     - expected_drop, highest_drop: mean and maximum over ``compared`` random runs of its length that touch no
       span (None where there is no room for one),
@@ -175,10 +174,16 @@ def p_values(shown: np.ndarray, by_chance: np.ndarray) -> np.ndarray:
     return (1 + reached.sum(1)) / (1 + len(by_chance))
 
 
-def excess(profiles: np.ndarray, length: int) -> np.ndarray:
-    """What each run of ``length`` carries beyond its even share: [draws, n] → [draws, n − length + 1]."""
+def excess(profiles: np.ndarray) -> np.ndarray:
+    """What each place carries beyond its even share of all that is positive: [draws, n]. A run's is their sum."""
     gain = np.maximum(profiles, 0)
-    return sliding_window_view(gain, length, axis=1).sum(-1) - length * gain.mean(1, keepdims=True)
+    return gain - gain.mean(1, keepdims=True)
+
+
+def best_run(each: np.ndarray) -> np.ndarray:
+    """The largest sum over any run of neighbours in each row [draws, n]: [draws]."""
+    before = np.concatenate([np.zeros((len(each), 1)), each.cumsum(1)], axis=1)
+    return (before[:, 1:] - np.minimum.accumulate(before, axis=1)[:, :-1]).max(1)
 
 
 # -- removal --------------------------------------------------------------------------------------
@@ -240,17 +245,16 @@ def _measured(
         for row in own:
             row |= _against_chance(row, profile, chance[axis])
             row |= _against_others(row, cut, found, len(profile), draws, seed)
-        arrays[f"chance/{axis}"] = excess(chance[axis], 1).max(1)
-        arrays[f"p/{axis}"] = p_values(excess(profile[None], 1)[0], arrays[f"chance/{axis}"])
+        arrays[f"chance/{axis}"] = excess(chance[axis]).max(1)
+        arrays[f"p/{axis}"] = p_values(excess(profile[None])[0], arrays[f"chance/{axis}"])
         arrays[f"drop/{axis}"] = cut.falls(axis, [[(n, n + 1)] for n in range(len(profile))])
         arrays[f"together/{axis}"] = cut.falls(axis, [found])[0]
     return arrays
 
 
 def _against_chance(row: Mapping[str, Any], profile: np.ndarray, chance: np.ndarray) -> dict[str, Any]:
-    length = row["stop"] - row["start"]
-    shown = excess(profile[None], length)[0, [row["start"]]]
-    return {"excess": float(shown[0]), "p": float(p_values(shown, excess(chance, length).max(1))[0])}
+    shown = excess(profile[None])[:, row["start"] : row["stop"]].sum(1)
+    return {"excess": float(shown[0]), "p": float(p_values(shown, best_run(excess(chance)))[0])}
 
 
 def _against_others(
