@@ -11,6 +11,7 @@ from pellucid.version import __version__
 
 if TYPE_CHECKING:
     from pellucid.attribution import targets
+    from pellucid.attribution.compare import Comparison, compare
     from pellucid.attribution.explain import explain
     from pellucid.attribution.patterns import Patterns, fit_patterns
     from pellucid.attribution.spans import spans
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BadInput": "pellucid.core.errors",
+    "Comparison": "pellucid.attribution.compare",
     "Explanation": "pellucid.core.types",
     "Frame": "pellucid.core.types",
     "InputSpec": "pellucid.models.inputs",
@@ -34,6 +36,7 @@ _HOMES = {
     "Receipt": "pellucid.core.types",
     "Sample": "pellucid.core.types",
     "View": "pellucid.core.types",
+    "compare": "pellucid.attribution.compare",
     "explain": "pellucid.attribution.explain",
     "fit_patterns": "pellucid.attribution.patterns",
     "load": "pellucid.core.archive",
@@ -45,6 +48,7 @@ _HOMES = {
 
 __all__ = [
     "BadInput",
+    "Comparison",
     "Explanation",
     "Frame",
     "InputSpec",
@@ -55,6 +59,7 @@ __all__ = [
     "Sample",
     "View",
     "__version__",
+    "compare",
     "explain",
     "fit_patterns",
     "load",

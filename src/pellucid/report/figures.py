@@ -72,7 +72,7 @@ def _draw_seen(axes: Axes, explanation: Explanation, i: int) -> None:
     axes.imshow(np.asarray(explanation.pictures)[i])
     _bare(axes)
     name = explanation.names[i] if i < len(explanation.names) else ""
-    _title(axes, f"What the network saw\n{_printable(name, 40)}" if name else "What the network saw\n")
+    _title(axes, f"What the network saw\n{printable(name, 40)}" if name else "What the network saw\n")
 
 
 def _draw_map(axes: Axes, bar: Axes, explanation: Explanation, i: int) -> None:
@@ -85,20 +85,26 @@ def _draw_map(axes: Axes, bar: Axes, explanation: Explanation, i: int) -> None:
         _draw_heat(axes, values, scale, None if explanation.pictures is None else explanation.pictures[i])
         _draw_colour_bar(bar, scale)
     flat = " (flat)" if colours.is_flat(values) else ""
-    _title(axes, f"{_printable(explanation.method, 40)}{flat}\nfor {_printable(explanation.target[i], 40)}")
+    _title(axes, f"{printable(explanation.method, 40)}{flat}\nfor {printable(explanation.target[i], 40)}")
 
 
 def _draw_heat(axes: Axes, values: np.ndarray, scale: float, picture: np.ndarray | None) -> None:
-    aspect: Literal["equal", "auto"] = "equal" if max(values.shape) <= 4 * min(values.shape) else "auto"
-    if picture is None or picture.shape[:2] != values.shape:
-        axes.imshow(colours.heat_rgb(values, scale), aspect=aspect, interpolation="nearest")
-    else:
-        axes.imshow(colours.lay_over(picture, colours.heat_rgba(values, scale)), interpolation="nearest")
+    aspect: Literal["equal", "auto"] = (
+        "auto" if picture is None and max(values.shape) > 4 * min(values.shape) else "equal"
+    )
+    axes.imshow(heat_over(values, scale, picture), aspect=aspect, interpolation="nearest")
     if picture is None:
         axes.tick_params(labelsize=8, colors=_GREY)
         axes.spines[:].set_visible(False)
     else:
         _bare(axes)
+
+
+def heat_over(values: np.ndarray, scale: float, picture: np.ndarray | None) -> np.ndarray:
+    """A map over its picture where both have the same size, else on its own: uint8 [height, width, 3]."""
+    if picture is None or picture.shape[:2] != values.shape:
+        return colours.heat_rgb(values, scale)
+    return colours.lay_over(picture, colours.heat_rgba(values, scale))
 
 
 def _draw_bars(axes: Axes, values: np.ndarray, names: Sequence[str]) -> None:
@@ -124,9 +130,9 @@ def _write(axes: Axes, sentences: Sequence[Sentence]) -> None:
     """Sentences from the top down in a column of their own; warnings in colour and marked."""
     axes.set_axis_off()
     top = 1.0
-    for level, text in sentences:
+    for level, text, _ in sentences:
         mark, colour = ("! ", _WARNING) if level == "warning" else ("", "#333333")
-        lines = textwrap.wrap(mark + _printable(text, 400), 46)
+        lines = textwrap.wrap(mark + printable(text, 400), 46)
         axes.text(0, top, "\n".join(lines), va="top", fontsize=9, color=colour, parse_math=False, **_in(axes))
         top -= 0.058 * len(lines) + 0.035
 
@@ -155,9 +161,9 @@ def regions_figure(view: View, samples: Sequence[int] | None = None) -> Figure:
         for axes in row:
             _bare(axes)
         name = view.names[i] if i < len(view.names) else ""
-        row[0].set_ylabel(_printable(name, 28), fontsize=9, color=_GREY, parse_math=False)
+        row[0].set_ylabel(printable(name, 28), fontsize=9, color=_GREY, parse_math=False)
     for axes, title in zip(grid[0], [*(["picture"] if seen else []), *layers], strict=True):
-        _title(axes, "\n".join(textwrap.wrap(_printable(title, 60), 24)))
+        _title(axes, "\n".join(textwrap.wrap(printable(title, 60), 24)))
     return figure
 
 
@@ -172,6 +178,16 @@ def layers_of(view: View) -> list[str]:
 def region_colours(view: View, layer: str, i: int) -> np.ndarray:
     """Sample ``i``'s regions at a layer in the palette's colours: uint8 [height, width, 3]."""
     return np.asarray(view.palette)[view[f"labels/{layer}"][i]]
+
+
+# ── spans ─────────────────────────────────────────────────────────────────────────────────────────
+
+
+def spans_figure(view: View) -> Figure:
+    """A row a sample: the heatmap with its profiles along both sides, the spans marked and told."""
+    from pellucid.report import spans  # which draws with the parts of this file
+
+    return spans.spans_figure(view)
 
 
 # ── small parts ───────────────────────────────────────────────────────────────────────────────────
@@ -198,6 +214,6 @@ def _drawable() -> frozenset[int]:
     return frozenset(font_manager.get_font(path).get_charmap())
 
 
-def _printable(text: str, most: int) -> str:
+def printable(text: str, most: int) -> str:
     """Text that the font can draw; what it lacks becomes a box."""
     return "".join(c if ord(c) in _drawable() else "□" for c in readable(text, most=most))

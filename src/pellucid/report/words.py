@@ -21,10 +21,14 @@ NOISY = 0.33
 
 
 class Sentence(NamedTuple):
-    """One thing to tell: ``level`` is "fact" or "warning"."""
+    """One thing to tell: ``level`` is "fact" or "warning".
+
+    short: the same in a few words, for where there is little room; empty where it may be left out there.
+    """
 
     level: Literal["fact", "warning"]
     text: str
+    short: str = ""
 
 
 def words_of(explanation: Explanation, i: int = 0) -> list[Sentence]:
@@ -37,12 +41,21 @@ def words_of(explanation: Explanation, i: int = 0) -> list[Sentence]:
     return sorted(told, key=lambda s: s.level != "warning")
 
 
+def short_words(explanation: Explanation, i: int = 0) -> list[Sentence]:
+    """What must stand beside sample ``i``'s map even on a stamp: each in a few words, facts first."""
+    told = {s.short: Sentence(s.level, s.short) for s in words_of(explanation, i) if s.short}
+    seconds = explanation.receipt.seconds
+    timed = [Sentence("fact", duration(seconds))] if seconds else []
+    return sorted([*told.values(), *timed], key=lambda s: s.level)
+
+
 def flat_words(values: np.ndarray) -> list[Sentence]:
     """A warning where a map says nothing."""
     if not is_flat(values):
         return []
     value = number(float(values.flat[0])) if values.size else "0"
-    return [Sentence("warning", f"This map is flat: every value is {value}. It says nothing about the picture.")]
+    text = f"This map is flat: every value is {value}. It says nothing about the picture."
+    return [Sentence("warning", text, "flat: says nothing")]
 
 
 def receipt_words(
@@ -67,7 +80,7 @@ _QUANTITIES = {"probability": "probability", "value": "value", "function": "valu
 
 def _sum_words(receipt: Receipt, target: str, tolerance: float, baseline: bool) -> Iterator[Sentence]:
     if not receipt.expected or not receipt.actual:
-        yield Sentence("fact", "This method promises no sum.")
+        yield Sentence("fact", "This method promises no sum.", "no sum promised")
         return
     gap = relative_gap(receipt.expected, receipt.actual) if receipt.relative_gap is None else receipt.relative_gap
     quantity = _QUANTITIES.get(receipt.provenance.get("of", ""), "score")
@@ -78,12 +91,14 @@ def _sum_words(receipt: Receipt, target: str, tolerance: float, baseline: bool) 
         "fact",
         f"The values add up to {number(receipt.actual[0])}; {score} is {number(receipt.expected[0])}: "
         f"a gap of {percent(gap)}.{steps}",
+        f"gap {percent(gap)}".replace("less than", "<"),
     )
     if not gap <= tolerance:
         yield Sentence(
             "warning",
             f"The method’s promise is not kept: the gap of {percent(gap)} is above the {percent(tolerance)} "
             "that is accepted.",
+            "promise not kept",
         )
 
 
@@ -93,9 +108,10 @@ def _sampling_words(receipt: Receipt) -> Iterator[Sentence]:
     error = receipt.error
     drawn = f"Averaged over {_count(receipt.samples, 'random draw')}"
     told = "" if error is None else f"; the relative standard error of the map is {percent(error)}"
-    yield Sentence("fact", f"{drawn}{told}.")
+    yield Sentence("fact", f"{drawn}{told}.", "" if error is None else f"error {percent(error)}")
     if error is not None and not error <= NOISY:
-        yield Sentence("warning", "The map is still noisy: take more draws before reading details into it.")
+        text = "The map is still noisy: take more draws before reading details into it."
+        yield Sentence("warning", text, "still noisy")
 
 
 def _layer_words(receipt: Receipt) -> Iterator[Sentence]:
@@ -108,9 +124,11 @@ def _layer_words(receipt: Receipt) -> Iterator[Sentence]:
 def _honesty_words(receipt: Receipt) -> Iterator[Sentence]:
     if receipt.fallbacks:
         listed = ", ".join(readable(f) for f in receipt.fallbacks)
-        yield Sentence("warning", f"A fallback was used where the method has no rule of its own: {listed}.")
+        yield Sentence(
+            "warning", f"A fallback was used where the method has no rule of its own: {listed}.", "fallback used"
+        )
     for note in receipt.notes:
-        yield Sentence("warning", readable(note))
+        yield Sentence("warning", readable(note), "see its note")
     if receipt.prepared_difference is not None:
         yield Sentence(
             "fact",
