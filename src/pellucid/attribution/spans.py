@@ -90,7 +90,7 @@ def spans(
     table: list[dict[str, Any]] = []
     measured: list[dict[str, np.ndarray]] = []
     for i, aim in enumerate(fixed):
-        one, rows = given.x[i : i + 1], [dict(r) for r in found[i].spans(axis, share=share, runs=runs).table]
+        one, rows = given.x[i : i + 1], [dict(r) for r in view.table if r["sample"] == i]
         chance = {name: _shuffled(ask, one, aim, name, shuffles, seed) for name in wanted}
         with untouched(ready.module):
             cut = Cut(ready, one, goal.rows(torch.tensor([i])), baseline_of(ready, one, cover))

@@ -199,9 +199,9 @@ class Explanation(_Value):
         axis: "row", "column" or "both". share: of the profile's positive part. runs: at most so many spans an
         axis; None takes another one only where that at least halves the places (see ``core/spans.py``).
 
-        Gives map [sample, height, width], profile/row and profile/column, and a table with a row a span. Whether
-        chance would do as well, and what becomes of the target without them, only the network can tell:
-        ``pellucid.spans``.
+        Gives map [sample, height, width], profile/row and profile/column, and a table with a row a span: the
+        sample's number, the axis, start (from 0) and stop (behind the last), relevance, share. Whether chance would
+        do as well, and what becomes of the target without them, only the network can tell: ``pellucid.spans``.
         """
         named.position(self.axes, "sample")
         summed = self.sum(*(a for a in self.axes if a not in ("sample", "height", "width")))
@@ -213,7 +213,7 @@ class Explanation(_Value):
             for i, profile in enumerate(arrays[f"profile/{wanted}"]):
                 name = self.names[i] if i < len(self.names) else f"sample {i}"
                 found = lines.shortest(profile, share, runs)
-                table += [{"sample": name, "axis": wanted, **dataclasses.asdict(span)} for span in found]
+                table += [{"sample": i, "axis": wanted, **dataclasses.asdict(span)} for span in found]
                 if not found:
                     notes.append(f"{name}: no {wanted} speaks for {self.target[i]}")
         return View(
