@@ -230,9 +230,9 @@ def test_a_mistyped_composite_is_told(composite: str, cure: str) -> None:
 
 
 def test_rules_come_from_other_packages_too() -> None:
-    def mine(affine: Any, x: Tensor, relevance: Tensor) -> tuple[Tensor, Tensor]:
-        """All to nobody."""
-        return torch.zeros_like(x), relevance
+    def mine(affine: Any, x: Tensor, relevance: Tensor) -> tuple[Tensor, None]:
+        """All to nobody, and nothing left."""
+        return torch.zeros_like(x), None
 
     with rules.temporary("mine", mine, source="here"):
         assert not lrp(sequential(), "last=mine", images(1)).any()
