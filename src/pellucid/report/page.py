@@ -30,10 +30,9 @@ def write_page(folder: Path, run: Run) -> dict[str, Any]:
     """
     folder = Path(folder)
     stems = stems_of(run)
-    for stem, explanation in track(list(_pairs(run, stems)), "writing pictures"):
-        _overlay(explanation).save(folder / f"{stem}.png", compress_level=_COMPRESSION)
+    write_overlays(folder, run, stems)
     region_files = [] if run.regions is None else _write_regions(folder, run.regions)
-    arrays: dict[str, Any] = dict(_pairs(run, stems))
+    arrays: dict[str, Any] = dict(pairs(run, stems))
     archive.save(folder / "explanations.npz", arrays if run.regions is None else {**arrays, "regions": run.regions})
     summary = summary_of(run, stems, region_files)
     summary["files"]["all"] = sorted([*(p.name for p in folder.iterdir()), "index.html", "summary.json"])
@@ -44,7 +43,7 @@ def write_page(folder: Path, run: Run) -> dict[str, Any]:
 
 def stems_of(run: Run) -> Stems:
     """A safe and unique file stem for each explanation: ``photo--target--method``."""
-    names = Names("regions", "index", "summary", "explanations")
+    names = Names("regions", "sheet", "index", "summary", "explanations")
     photos = Names()
     stems = []
     for photo in run.photos:
@@ -58,7 +57,14 @@ def stems_of(run: Run) -> Stems:
     return stems
 
 
-def _pairs(run: Run, stems: Stems) -> Iterator[tuple[str, Explanation]]:
+def write_overlays(folder: Path, run: Run, stems: Stems) -> None:
+    """Write each explanation over its picture as ``stem.png``."""
+    for stem, explanation in track(list(pairs(run, stems)), "writing pictures"):
+        _overlay(explanation).save(folder / f"{stem}.png", compress_level=_COMPRESSION)
+
+
+def pairs(run: Run, stems: Stems) -> Iterator[tuple[str, Explanation]]:
+    """Each explanation with its stem."""
     for photo, own in zip(run.photos, stems, strict=True):
         yield from zip(own, photo.explanations, strict=True)
 

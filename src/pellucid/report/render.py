@@ -32,11 +32,23 @@ _LEAST = 80
 
 def page_html(run: Run, summary: Mapping[str, Any]) -> str:
     """The whole page as text. summary: what ``summary_of`` made of the same run."""
-    style, script = _asset("report.css"), _asset("report.js")
-    most = _panel_size(run)
+    most = panel_size(run)
+    return filled(
+        "report.html.j2",
+        run,
+        summary,
+        photos=[_photo(p, s, most) for p, s in zip(run.photos, summary["photos"], strict=True)],
+        notes=run.notes,
+        regions=None if run.regions is None else _regions(run.regions, summary["regions"]["files"], most),
+    )
+
+
+def filled(template: str, run: Run, summary: Mapping[str, Any], *, styles: str = "report.css", **own: Any) -> str:
+    """A template with what every page shows and what is its own. styles: names of style sheets, between spaces."""
+    style, script = "\n".join(map(_asset, styles.split())), _asset("report.js")
     return (
         _environment()
-        .get_template("report.html.j2")
+        .get_template(template)
         .render(
             style=Markup(style),
             script=Markup(script),
@@ -46,11 +58,9 @@ def page_html(run: Run, summary: Mapping[str, Any]) -> str:
             facts=_facts(run),
             summary=summary,
             scale_stops=_scale_stops(),
-            photos=[_photo(p, s, most) for p, s in zip(run.photos, summary["photos"], strict=True)],
-            notes=run.notes,
-            regions=None if run.regions is None else _regions(run.regions, summary["regions"]["files"], most),
             provenance=_provenance(run),
             settings=_settings(run),
+            **own,
         )
     )
 
@@ -77,7 +87,8 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _panel_size(run: Run) -> int:
+def panel_size(run: Run) -> int:
+    """The longest side of a heatmap in the page, in pixels."""
     count = sum(len(p.explanations) for p in run.photos)
     return next((size for most, size in _PANELS if count <= most), _LEAST)
 
@@ -93,7 +104,7 @@ def _scale_stops() -> list[tuple[str, str]]:
 
 
 def _photo(photo: PhotoResult, summary: Mapping[str, Any], most: int) -> dict[str, Any]:
-    panels = [_panel(e, photo, s, most) for e, s in zip(photo.explanations, summary["explanations"], strict=True)]
+    panels = [panel_of(e, photo, s, most) for e, s in zip(photo.explanations, summary["explanations"], strict=True)]
     height, width = photo.picture.shape[:2]
     return {
         "name": photo.name or "unnamed",
@@ -123,7 +134,8 @@ def _by_target(panels: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     return [{"name": name, "probability": own[0]["probability"], "panels": own} for name, own in grouped.items()]
 
 
-def _panel(explanation: Explanation, photo: PhotoResult, summary: Mapping[str, Any], most: int) -> dict[str, Any]:
+def panel_of(explanation: Explanation, photo: PhotoResult, summary: Mapping[str, Any], most: int) -> dict[str, Any]:
+    """A panel as the templates show it. summary: the explanation's own part of ``summary_of``."""
     values = sheet_of(explanation)
     scale = colours.scale_of(values)
     picture = None if explanation.pictures is None else explanation.pictures[0]

@@ -38,10 +38,11 @@ class PhotoResult:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One run of ``explain``.
+    """One run of ``explain`` or ``compare``.
 
     command, python: the lines that reproduce it. network: facts by name, in the order to show
     them; ``name`` is the headline. notes: what could not be shown, and why. seconds: how long the whole run took.
+    left_out: methods that were not named and cannot run, and why.
     """
 
     command: str
@@ -52,4 +53,5 @@ class Run:
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
     seed: int | None = None
+    left_out: Mapping[str, str] = field(default_factory=dict)
     version: str = field(default=__version__)
