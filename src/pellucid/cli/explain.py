@@ -7,7 +7,7 @@ import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,7 +37,11 @@ def add_to(app: typer.Typer) -> None:
 def explain(
     context: typer.Context,
     photos: Annotated[
-        list[str], typer.Argument(metavar="PHOTO...", help="Picture files, or example:cat, example:coffee.")
+        list[str],
+        typer.Argument(
+            metavar="PHOTO...",
+            help="Picture files, or example:cat, example:coffee. Matrices: .npy, .npz, .csv, .parquet, file.npz:NAME.",
+        ),
     ],
     model: chosen.Model = "efficientnet_lite0",
     target: Annotated[
@@ -69,10 +73,15 @@ def explain(
     size: chosen.Size = None,
     device: chosen.Device = "auto",
     trust: chosen.Trust = False,
+    share: Annotated[float | None, typer.Option(help="Matrices: what spans must carry, 0 to 1. [default: 0.5]")] = None,
+    runs: Annotated[
+        int | None, typer.Option(help="Matrices: at most so many spans an axis. [default: by need]")
+    ] = None,
+    shuffles: Annotated[int | None, typer.Option(help="Matrices: shuffled inputs for p. [default: 50]")] = None,
     as_json: chosen.Json = False,
 ) -> None:
-    """Which parts of a photo speak for what the network sees in it: a report with pictures and figures."""
-    from pellucid.data.images import read
+    """Which parts of a photo or matrix speak for what the network sees in it: a report with pictures and figures."""
+    from pellucid.data.reading import read
 
     began = time.perf_counter()
     samples = [read(p) for p in photos]  # before torch is loaded: a mistyped path is told at once
@@ -90,6 +99,8 @@ def explain(
         of=of,
         seed=seed,
         flags=context.meta["flags"],
+        matrix=_shape_of_matrices(samples),
+        spans={n: v for n, v in (("share", share), ("runs", runs), ("shuffles", shuffles)) if v is not None},
     )
     asked.check()
     with whole_folder(out, ours=is_report) as folder:
@@ -117,9 +128,14 @@ class Asked:
     of: Any
     seed: int
     flags: Mapping[str, str]
+    matrix: tuple[int, ...] | None = None
+    spans: Mapping[str, Any] = field(default_factory=dict)
 
     def check(self) -> None:
         """Refuse what no chosen method could take."""
+        if self.spans and self.matrix is None:
+            cure = "pass a .npy, .npz, .csv or .parquet file, or leave it away"
+            raise BadInput(f"--{next(iter(self.spans))} is for matrices", cure=cure)
         refuse_unused(self.flags, self.entries)
         for entry in self.entries:
             entry.complete(options_of(entry, self.flags))
@@ -138,14 +154,38 @@ class Asked:
                 found += [(entry, target, {**more, "layer": p}) for p in places] or [(entry, target, more)]
         return found
 
+    def span_calls(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """The calls of ``pellucid.spans``: for each target the method that adds up, or else the first."""
+        by = next((e for e in self.entries if e.name == "integrated_gradients"), self.entries[0])
+        found = {}
+        for entry, target, more in self.calls():
+            if entry is by and "unit" not in more:
+                found.setdefault(
+                    target, (by.name, target, {**more, **({"seed": self.seed} if self.seed else {}), **self.spans})
+                )
+        return list(found.values())
+
     def python(self, network: Network) -> str:
         """The same as lines of Python."""
         lines = ["import pellucid", "", self.choice.python(network), f"photos = [{', '.join(map(repr, self.photos))}]"]
         for entry, target, more in self.calls():
             extra = "".join(f", {k}={v!r}" for k, v in more.items())
             lines.append(f"e = pellucid.explain(net, photos, method={entry.name!r}, target={target!r}{extra})")
+        if network.input.is_matrix:
+            for method, target, more in self.span_calls():
+                extra = "".join(f", {k}={v!r}" for k, v in more.items())
+                lines.append(f"s = pellucid.spans(net, photos, method={method!r}, target={target!r}{extra})")
+            return "\n".join([*lines, "e.show()", *(["s.show()"] if self.targets else [])])
         seed = f", seed={self.seed}" if self.seed else ""
         return "\n".join([*lines, "e.show()", f"v = pellucid.regions(net, photos{seed})", "v.show()"])
+
+
+def _shape_of_matrices(samples: Sequence[Sample]) -> tuple[int, ...] | None:
+    """(height, width, channels) of the first matrix; None where all are pictures."""
+    from pellucid.data.matrices import is_matrix
+
+    shapes = [(*s.array.shape, 1)[:3] for s in samples if is_matrix(s.source)]
+    return shapes[0] if shapes else None
 
 
 def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
@@ -154,7 +194,7 @@ def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
     from pellucid.data.batches import as_batch
     from pellucid.report.run import Run
 
-    network = asked.choice.open()
+    network = asked.choice.open(asked.matrix)
     predictions = network.prepared().predict(as_batch(network.input, list(samples), network.device, network.dtype).x)
     photos, notes = [], cautions_of(network)
     for sample, best in zip(samples, predictions, strict=True):
@@ -170,7 +210,7 @@ def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
         if network.output == "values":
             notes.append(f"{sample.name}: " + ", ".join(f"{name} {value:.4g}" for _, name, value in best))
             best = []
-        photos.append(photo_result(sample, best, maps))
+        photos.append(photo_result(sample, best, maps, _spans(network, sample, asked)))
     view, left_out = _regions(network, samples, asked.seed)
     return Run(
         command=shlex.join(["pellucid", *sys.argv[1:]]),
@@ -184,10 +224,21 @@ def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
     )
 
 
+def _spans(network: Network, sample: Sample, asked: Asked) -> list[View]:
+    """Which rows and columns decide, for each target; nothing for pictures."""
+    from pellucid.attribution.spans import spans
+
+    if not network.input.is_matrix:
+        return []
+    return [spans(network, sample, method=method, target=target, **more) for method, target, more in asked.span_calls()]
+
+
 def _regions(network: Network, samples: Sequence[Sample], seed: int) -> tuple[View | None, tuple[str, ...]]:
     """The regions, or the reason why there are none: the heatmaps are worth showing all the same."""
     from pellucid.features.regions import regions
 
+    if network.input.is_matrix:
+        return None, ("The regions through the layers are for pictures, and not shown for matrices.",)
     try:
         return regions(network, list(samples), seed=seed), ()
     except BadInput as error:

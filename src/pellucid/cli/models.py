@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -53,15 +54,22 @@ class Choice:
     trust: bool = False
     seed: int = 0
 
-    def open(self) -> Network:
-        """Open it."""
+    def open(self, matrix: Sequence[int] | None = None) -> Network:
+        """Open it. matrix: the shape of the matrices it is for, (height, width, channels), or None for pictures.
+
+        A ``file:`` is then fed matrices of this shape as they are; a network of another source keeps its own input.
+        """
         from pellucid.models.inputs import InputSpec
         from pellucid.models.open import open
 
         names = read_classes(self.classes) if self.classes is not None else None
         size = self._size()
         bare = self.model.startswith("file:") and self.architecture is None  # a module that does not say what it is fed
+        if matrix is not None and size:
+            raise BadInput("--size is for pictures, and a matrix is fed as it is", cure="leave --size away")
         spec = InputSpec(size=size) if size and bare else None
+        if matrix is not None and self.model.startswith("file:"):
+            spec = InputSpec.matrix(*matrix)
         network = open(self.model, input=spec, classes=names, **self._plain())
         if size and not bare:
             network = open(network, input=replace(network.input, size=size))
@@ -82,6 +90,8 @@ class Choice:
 
     def python(self, network: Network) -> str:
         """The line of Python that opens ``network``, as this choice did."""
+        from pellucid.models.inputs import matrix_in_words
+
         usual = {
             "weights": "default",
             "output": None,
@@ -91,7 +101,10 @@ class Choice:
             "seed": 0,
         }
         said = [repr(self.model), *(f"{n}={v!r}" for n, v in self._plain().items() if v != usual[n])]
-        said += [f"input=pellucid.{network.input!r}"] if self.size else []
+        spec = network.input
+        if spec.is_matrix:
+            said += [f"input=pellucid.{matrix_in_words((*spec.size, spec.channels))}"]
+        said += [f"input=pellucid.{spec!r}"] if self.size else []
         said += [f"classes={list(network.classes or ())!r}"] if self.classes else []
         return f"net = pellucid.open({', '.join(said)})"
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pellucid.core.types import Explanation, Sample
+    from pellucid.core.types import Explanation, Sample, View
     from pellucid.models.network import Network
     from pellucid.report.run import PhotoResult, Run
 
@@ -45,19 +45,27 @@ def facts_of(network: Network) -> dict[str, Any]:
 
 
 def photo_result(
-    sample: Sample, predictions: Sequence[tuple[int, str, float]], maps: Sequence[Explanation]
+    sample: Sample,
+    predictions: Sequence[tuple[int, str, float]],
+    maps: Sequence[Explanation],
+    spans: Sequence[View] = (),
 ) -> PhotoResult:
-    """A photo with its answers and maps, as a report shows them."""
+    """A photo or matrix with its answers and maps, as a report shows them."""
     import numpy as np
 
+    from pellucid.report.pictures import greys
     from pellucid.report.run import PhotoResult, Prediction
 
-    picture = np.repeat(sample.array, 3, axis=2) if sample.array.shape[2] == 1 else sample.array
-    return PhotoResult(sample.name, sample.source, picture, tuple(Prediction(*p) for p in predictions), tuple(maps))
+    pixels = sample.array
+    matrix = pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] not in (1, 3)
+    picture = greys(pixels) if matrix else np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
+    answers = tuple(Prediction(*p) for p in predictions)
+    return PhotoResult(sample.name, sample.source, picture, answers, tuple(maps), matrix, tuple(spans))
 
 
 def tell(run: Run, warnings: int, out: Path) -> None:
     """The predictions and where the report is."""
+    from pellucid.report.spans import span_words
     from pellucid.report.words import visible
 
     for photo in run.photos:
@@ -65,6 +73,8 @@ def tell(run: Run, warnings: int, out: Path) -> None:
         width = max((len(visible(p.name)) for p in photo.predictions), default=0)
         for p in photo.predictions:
             print(f"  {visible(p.name):<{width}}  {p.probability:6.1%}  {'█' * round(30 * p.probability)}")
+        for title, said in (span_words(row) for view in photo.spans for row in view.table):
+            print(f"  {title}: {' '.join(said)}")
     for note in run.notes:
         print(visible(note), file=sys.stderr)
     if warnings:

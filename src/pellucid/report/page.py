@@ -25,16 +25,22 @@ _ROWS = 8  # photos on one regions figure, so that it stays readable
 def write_page(folder: Path, run: Run) -> dict[str, Any]:
     """Write a run's report into an existing folder and return what ``summary.json`` holds.
 
-    Files: ``index.html``; a PNG a photo, target and method; ``regions.png`` (``regions-2.png`` …
-    where there are many photos); ``explanations.npz``; ``summary.json``.
+    Files: ``index.html``; a PNG a photo, target and method; ``…--spans.png`` a matrix and target;
+    ``regions.png`` (``regions-2.png`` … where there are many photos); ``explanations.npz``; ``summary.json``.
     """
     folder = Path(folder)
     stems = stems_of(run)
     write_overlays(folder, run, stems)
     region_files = [] if run.regions is None else _write_regions(folder, run.regions)
-    arrays: dict[str, Any] = dict(pairs(run, stems))
+    span_stems = span_stems_of(run)
+    spans = {
+        stem: v for p, own in zip(run.photos, span_stems, strict=True) for stem, v in zip(own, p.spans, strict=True)
+    }
+    for stem, view in spans.items():
+        (folder / f"{stem}.png").write_bytes(figures.as_png(figures.spans_figure(view)))
+    arrays: dict[str, Any] = dict(pairs(run, stems)) | spans
     archive.save(folder / "explanations.npz", arrays if run.regions is None else {**arrays, "regions": run.regions})
-    summary = summary_of(run, stems, region_files)
+    summary = summary_of(run, stems, region_files, span_stems)
     summary["files"]["all"] = sorted([*(p.name for p in folder.iterdir()), "index.html", "summary.json"])
     (folder / "summary.json").write_text(dumps(summary) + "\n", encoding="utf-8")
     (folder / "index.html").write_text(page_html(run, summary), encoding="utf-8")
@@ -55,6 +61,16 @@ def stems_of(run: Run) -> Stems:
             ]
         )
     return stems
+
+
+def span_stems_of(run: Run) -> Stems:
+    """The same for spans: ``matrix--target--spans``."""
+    names, photos = Names(), Names()
+    own = [photos.claim(slug(photo.name, "photo")) for photo in run.photos]
+    return [
+        [names.claim(f"{name}--{slug(view.options['target'][0], 'target')}--spans") for view in photo.spans]
+        for name, photo in zip(own, run.photos, strict=True)
+    ]
 
 
 def write_overlays(folder: Path, run: Run, stems: Stems) -> None:

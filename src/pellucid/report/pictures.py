@@ -26,6 +26,24 @@ def fitted(array: np.ndarray, most: int, resample: Image.Resampling = Image.Resa
     return np.asarray(Image.fromarray(source).resize(size, resample))
 
 
+def greys(numbers: np.ndarray) -> np.ndarray:
+    """A matrix as a picture: uint8 [height, width, 3], from its lowest number (black) to its highest (white).
+
+    numbers: [height, width], or [height, width, channel], whose channels are averaged.
+    """
+    plane = np.asarray(numbers, np.float64)
+    plane = plane.mean(-1) if plane.ndim == 3 else plane
+    low, high = float(plane.min()), float(plane.max())
+    scaled = (plane / 2 - low / 2) / (high / 2 - low / 2) if high > low else np.full(plane.shape, 0.5)  # no overflow
+    return np.repeat((255 * scaled).round().astype(np.uint8)[..., None], 3, axis=2)
+
+
+def enlarged(picture: np.ndarray, least: int = 448) -> np.ndarray:
+    """Each pixel as a square of pixels, so that the longer side has ``least`` or more."""
+    times = max(1, -(-least // max(picture.shape[:2])))
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
 def photo_uri(picture: np.ndarray, most: int, *, quality: int = 82) -> str:
     """A photo as a lossy WebP data URI. picture: uint8 [height, width, 3]."""
     small = fitted(picture, most, Image.Resampling.LANCZOS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,11 @@ from markupsafe import Markup
 
 from pellucid.core.types import Explanation, Frame, View
 from pellucid.report import colours, pictures
-from pellucid.report.figures import layers_of, region_colours
+from pellucid.report.figures import as_png, layers_of, region_colours
 from pellucid.report.plain import plain
 from pellucid.report.planes import sheet_of
 from pellucid.report.run import PhotoResult, Run
+from pellucid.report.spans import span_words, spans_figure
 from pellucid.report.words import duration, number, percent, readable, visible, whole, words_of
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -38,6 +39,7 @@ def page_html(run: Run, summary: Mapping[str, Any]) -> str:
         run,
         summary,
         photos=[_photo(p, s, most) for p, s in zip(run.photos, summary["photos"], strict=True)],
+        counted=_counted(run.photos),
         notes=run.notes,
         regions=None if run.regions is None else _regions(run.regions, summary["regions"]["files"], most),
     )
@@ -106,19 +108,48 @@ def _scale_stops() -> list[tuple[str, str]]:
 def _photo(photo: PhotoResult, summary: Mapping[str, Any], most: int) -> dict[str, Any]:
     panels = [panel_of(e, photo, s, most) for e, s in zip(photo.explanations, summary["explanations"], strict=True)]
     height, width = photo.picture.shape[:2]
+    shown = pictures.enlarged(photo.picture) if photo.matrix else photo.picture
+    encoded = pictures.exact_uri if photo.matrix else partial(pictures.photo_uri, most=_PHOTO)
     return {
         "name": photo.name or "unnamed",
         "source": photo.source,
-        "uri": pictures.photo_uri(photo.picture, _PHOTO),
-        "thumbnail": pictures.photo_uri(photo.picture, _THUMBNAIL),
+        "kind": "matrix" if photo.matrix else "photo",
+        "extent": f"{height} rows × {width} columns" if photo.matrix else f"{width} × {height} pixels",
+        "uri": encoded(pictures.fitted(shown, _PHOTO) if photo.matrix else shown),
+        "thumbnail": pictures.photo_uri(shown, _THUMBNAIL),
         "height": height,
         "width": width,
         "shown_width": round(width * min(_SHOWN[0] / width, _SHOWN[1] / height)),
         "frames": _frames(photo.explanations),
         "predictions": photo.predictions,
+        "spans": [_spans(v, s) for v, s in zip(photo.spans, summary["spans"], strict=True)],
         "targets": _by_target(panels),
         "warnings": sum(len(p["warnings"]) for p in panels),
     }
+
+
+def _spans(view: View, summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Spans of rows and columns: the figure, and a line of the table a span."""
+    return {
+        "target": view.options["target"][0],
+        "method": view.options["method"],
+        "share": view.options["share"],
+        "shuffles": view.options.get("shuffles"),
+        "cover": view.options.get("cover"),
+        "uri": pictures.png_uri(as_png(spans_figure(view))),
+        "words": [" ".join([f"{title}:", *said]) for title, said in map(span_words, view.table)],
+        "rows": [{**row, "title": span_words(row)[0]} for row in view.table],
+        "file": summary["file"],
+        "notes": view.notes,
+        "seconds": view.seconds,
+    }
+
+
+def _counted(photos: Iterable[PhotoResult]) -> str:
+    """What the report is of: ``1 photo``, ``2 matrices``, ``3 inputs``."""
+    kinds = [p.matrix for p in photos]
+    one, many = ("matrix", "matrices") if all(kinds) else ("input", "inputs") if any(kinds) else ("photo", "photos")
+    return f"{len(kinds)} {one if len(kinds) == 1 else many}"
 
 
 def _frames(explanations: Iterable[Explanation]) -> list[Frame]:

@@ -26,7 +26,8 @@ class PhotoResult:
     """One photo and what was found of it.
 
     picture: the whole source, uint8 [height, width, 3]. predictions: the most probable first.
-    explanations: each of one sample, whose ``pictures[0]`` is the crop that the network saw.
+    explanations: each of one sample, whose ``pictures[0]`` is the crop that the network saw. matrix: it
+    was numbers, whose picture shows them as greys. spans: which of its rows and columns decide, one a target.
     """
 
     name: str
@@ -34,6 +35,8 @@ class PhotoResult:
     picture: np.ndarray
     predictions: tuple[Prediction, ...] = ()
     explanations: tuple[Explanation, ...] = ()
+    matrix: bool = False
+    spans: tuple[View, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

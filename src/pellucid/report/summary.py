@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pellucid.core.types import Explanation, Receipt
+from pellucid.core.types import Explanation, Receipt, View
 from pellucid.report.colours import PERCENTILE, is_flat, scale_of
 from pellucid.report.plain import plain
 from pellucid.report.planes import plane_of
@@ -17,9 +17,10 @@ SCHEMA = "pellucid.explain/1"
 Stems = list[list[str]]
 
 
-def summary_of(run: Run, stems: Stems, region_files: list[str]) -> dict[str, Any]:
-    """The run as strict JSON values. stems: one a photo and explanation, in their order."""
-    photos = [_photo(photo, own) for photo, own in zip(run.photos, stems, strict=True)]
+def summary_of(run: Run, stems: Stems, region_files: list[str], span_stems: Stems | None = None) -> dict[str, Any]:
+    """The run as strict JSON values. stems, span_stems: one a photo and explanation (spans), in their order."""
+    span_stems = [[] for _ in run.photos] if span_stems is None else span_stems
+    photos = [_photo(photo, *own) for photo, *own in zip(run.photos, stems, span_stems, strict=True)]
     return plain(
         {
             "schema": SCHEMA,
@@ -39,7 +40,7 @@ def summary_of(run: Run, stems: Stems, region_files: list[str]) -> dict[str, Any
     )
 
 
-def _photo(photo: PhotoResult, stems: list[str]) -> dict[str, Any]:
+def _photo(photo: PhotoResult, stems: list[str], span_stems: list[str]) -> dict[str, Any]:
     return {
         "name": photo.name,
         "source": photo.source,
@@ -47,6 +48,20 @@ def _photo(photo: PhotoResult, stems: list[str]) -> dict[str, Any]:
         "width": photo.picture.shape[1],
         "predictions": [vars(p) for p in photo.predictions],
         "explanations": [_explanation(e, stem) for e, stem in zip(photo.explanations, stems, strict=True)],
+        "spans": [_spans(view, stem) for view, stem in zip(photo.spans, span_stems, strict=True)],
+    }
+
+
+def _spans(view: View, stem: str) -> dict[str, Any]:
+    return {
+        "method": view.options["method"],
+        "target": view.options["target"][0],
+        "options": view.options,
+        "table": [{k: v for k, v in row.items() if k != "sample"} for row in view.table],
+        "file": f"{stem}.png",
+        "array": stem,
+        "notes": view.notes,
+        "seconds": view.seconds,
     }
 
 
