@@ -20,7 +20,7 @@ from pellucid.models.parts import Behind
 
 Fallback = Literal["error", "gradient"]
 
-#: From this ratio of Σ|R| to |ΣR| on, a map is warned of; presets stay below 10 on twenty architectures.
+#: From this ratio of Σ|R| to |ΣR| on, a map is warned of; the default composite stays below 20 on forty architectures.
 CANCELLING = 100.0
 
 
