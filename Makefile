@@ -24,6 +24,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks.relevance
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv
