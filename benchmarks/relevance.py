@@ -75,7 +75,7 @@ def pairs() -> Iterator[Pair]:
 def main() -> None:
     with quiet():
         rows = [pair.row() for pair in pairs()]
-    versions = f"pellucid {pellucid.__version__}, zennit {version('zennit')}, captum {captum.__version__}, torch {torch.__version__}"
+    versions = ", ".join(f"{package} {version(package)}" for package in ("pellucid", "zennit", "captum", "torch"))
     machine = f"{platform.machine()}, {torch.get_num_threads()} threads, no GPU"
     text = f"""# Relevance, side by side
 
