@@ -80,6 +80,9 @@ def _is_header(cells: list[str], *, has_more: bool) -> bool:
     if not text and len(cells) > 2 and has_more and cells == [str(i) for i in range(len(cells))]:
         cure = "save it without column names (pandas: to_csv(index=False, header=False)), or as .npy"
         raise BadInput("its first line counts 0, 1, 2, …: numbers of columns or data?", cure=cure)
+    if text and "" in cells:
+        cure = "name them all, or save it without that column (pandas: to_csv(index=False))"
+        raise BadInput("its line of names has an empty cell, as a data frame's index has", cure=cure)
     if text and not has_more:
         _refuse_cell(1, cells.index(text[0]) + 1, text[0])
     return bool(text)

@@ -17,7 +17,6 @@ def read(file: BinaryIO, check_shape: Callable[[tuple[int, ...]], None]) -> np.n
     check_shape: refuses what is too large, before anything but the file's own description is read.
     """
     try:
-        import pyarrow
         from pyarrow import parquet
     except ImportError as error:
         cure = 'pip install "pellucid[tables]"'
@@ -27,7 +26,9 @@ def read(file: BinaryIO, check_shape: Callable[[tuple[int, ...]], None]) -> np.n
         check_shape((stored.metadata.num_rows, len(stored.schema_arrow)))
         _check_columns(stored.schema_arrow)
         columns = [_numbers(name, stored.read([name]).column(0)) for name in stored.schema_arrow.names]
-    except (pyarrow.ArrowException, OSError) as error:
+    except (BadInput, MemoryError):
+        raise
+    except Exception as error:  # Arrow's own kinds, OSError, and what its metadata's JSON may raise
         cure = "get it again from where it came"
         raise BadInput(f"this is no Parquet file, or it is damaged ({error})", cure=cure) from error
     return np.stack(columns, axis=1)
