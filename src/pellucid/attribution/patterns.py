@@ -31,6 +31,9 @@ from pellucid.models.prepare import untouched
 
 Estimator = Literal["relu", "linear"]
 
+#: No score is so large; a deep network's projected signal may be.
+FAR_FROM_ANY_SCORE = 1e6
+
 #: Activations that are open for positive inputs, whose patterns the two-component estimator fits.
 _RECTIFIERS = frozenset({"relu", "relu6", "hardtanh", "leaky_relu", "elu", "gelu", "silu", "hardswish", "clamp_min"})
 
@@ -274,9 +277,19 @@ def _through_patterns(
     parts = torch.arange(len(x)).split(ready.batch_size(x, gradient=True))
     with untouched(ready.module):
         maps = [flow(ready, x[rows], target.rows(rows), make)[0] for rows in track(parts, "patterns")]
+    found = torch.cat(maps)
+    return Attribution(found, samples=patterns.images, notes=_cautions(patterns, found))
+
+
+def _cautions(patterns: Patterns, found: Tensor) -> tuple[str, ...]:
+    """What a reader must know of the fit and of the map's size."""
+    notes = []
     silent = max(patterns.silent.values(), default=0.0)
-    notes = (f"up to {silent:.0%} of a layer's neurons never fired in fitting: fit to more images",) if silent else ()
-    return Attribution(torch.cat(maps), samples=patterns.images, notes=notes)
+    if silent:
+        notes.append(f"up to {silent:.0%} of a layer's neurons never fired in fitting: fit to more images")
+    if float(found.abs().max()) > FAR_FROM_ANY_SCORE:
+        notes.append("patterns of many layers multiply: the map's shape counts, its size means nothing")
+    return tuple(notes)
 
 
 def _checked(network: Network, given: Any) -> Patterns:
