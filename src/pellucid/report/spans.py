@@ -59,6 +59,8 @@ def _draw_map(axes: Axes, values: np.ndarray) -> None:
     axes.set_xlabel("column", fontsize=9, color=_GREY)
     axes.set_ylabel("row", fontsize=9, color=_GREY)
     axes.tick_params(labelsize=8, colors=_GREY)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.spines[:].set_color("#d1d5db")
 
 
