@@ -85,7 +85,7 @@ def compare(
     named = None if methods is None else tuple(dict.fromkeys([methods] if isinstance(methods, str) else methods))
     given = {**options, **({} if layer is None else {"layer": layer})}
     chosen, left_out = _named(named, quick) if named is not None else _suited(given, quick)
-    _refuse_unused(given, chosen)
+    _refuse_unused(given, chosen, left_out)
     singles, targets, predictions = _looked_at(network, photos, target, of)
 
     found: dict[str, list[Explanation]] = {e.name: [] for e in chosen}
@@ -123,7 +123,7 @@ def _suited(given: Mapping[str, Any], quick: bool) -> tuple[list[Entry[MethodFac
         if "base" in entry.options and "base" not in given:
             left_out[entry.name] = "it wraps another method; name it, and its base"
         elif quick and entry.facts.slow:
-            left_out[entry.name] = f"it is slow ({entry.facts.cost}), and quick was asked for"
+            left_out[entry.name] = f"it is slow: {entry.facts.cost}"
     return _by_group(e for e in registry.entries() if e.name not in left_out), left_out
 
 
@@ -132,12 +132,15 @@ def _by_group(entries: Iterable[Entry[MethodFacts]]) -> list[Entry[MethodFacts]]
     return sorted(entries, key=lambda e: get_args(Group).index(e.facts.group))
 
 
-def _refuse_unused(given: Mapping[str, Any], chosen: Sequence[Entry[MethodFacts]]) -> None:
+def _refuse_unused(given: Mapping[str, Any], chosen: Sequence[Entry[MethodFacts]], left_out: Mapping[str, str]) -> None:
     """An option that no chosen method has, or a value that one of them cannot take, before any work is done."""
     known = {o for e in chosen for o in e.options}
     for name in given:
         if name not in known:
-            raise BadInput(f"no method that is compared has the option {name!r}", cure=near(name, known))
+            missing = [m for m in left_out if name in registry[m].options]
+            cure = f"name {' or '.join(missing)}, which {'is' if len(missing) == 1 else 'are'} left out"
+            what = f"no method that is compared has the option {name!r}"
+            raise BadInput(what, cure=cure if missing else near(name, known))
     for entry in chosen:
         entry.complete({n: v for n, v in given.items() if n in entry.options})
 

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from pellucid.cli import explain, inspect, patterns
+from pellucid.cli import compare, explain, inspect, patterns
 from pellucid.cli.interrupt import interruptible
 from pellucid.core.errors import PellucidError
 from pellucid.version import __version__
@@ -31,6 +31,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 explain.add_to(app)
+compare.add_to(app)
 inspect.add_to(app)
 patterns.add_to(app)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from pellucid.core.types import Explanation, Frame, View
 from pellucid.report import colours, pictures
@@ -77,7 +78,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(readable=readable, percent=percent, duration=duration, words=_value_words)
-    environment.filters.update(figure=_figure, code=_code)
+    environment.filters.update(figure=_figure, code=_code, breakable=_breakable)
     return environment
 
 
@@ -294,6 +295,11 @@ def _value_words(value: Any) -> str:
 def _figure(value: Any) -> str:
     """A figure in a table: two decimals, whole numbers as they are."""
     return f"{value:.2f}" if isinstance(value, float) else _value_words(value)
+
+
+def _breakable(name: str) -> Markup:
+    """A name as it may be shown, which may be broken after its punctuation."""
+    return Markup(re.sub(r"([_:/.-])(?=\w)", r"\1<wbr>", str(escape(readable(name, most=60)))))
 
 
 def _code(text: str) -> str:
