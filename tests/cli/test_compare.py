@@ -206,19 +206,21 @@ def test_a_sheet_may_be_replaced_and_other_folders_may_not(made: tuple[Path, dic
     assert [p.name for p in (tmp_path / "s").iterdir()] == ["mine.txt"]
 
 
+SMALL = ("--model", "timm:test_resnet", "--weights", "none")
+
 BAD = {
     "missing file": (["absent.jpg"], "no such file"),
-    "one colour": (["flat.png"], "same value"),
+    "one colour": (["flat.png", *SMALL], "same value"),
     "unknown method": (["cat.png", "--method", "gradcam"], "grad_cam"),
-    "unknown class": (["cat.png", "--quick", "--target", "tigre cat"], "tiger cat"),
-    "unknown layer": (["cat.png", "--quick", "--layer", "block.4"], "blocks.4"),
-    "layer for none": (["cat.png", "--method", "gradient", "--layer", "blocks.4"], "layer"),
+    "unknown class": (["cat.png", *SMALL, "--quick", "--target", "tigre cat"], "tiger cat"),
+    "unknown layer": (["cat.png", *SMALL, "--quick", "--layer", "stages.9"], "no layer matches"),
+    "layer for none": (["cat.png", *SMALL, "--method", "gradient", "--layer", "blocks.4"], "layer"),
     "named and quick": (["cat.png", "--quick", "--method", "gradient"], "quick"),
-    "named without patterns": (["cat.png", "--method", "gradient", "--method", "pattern_net"], "patterns fit"),
-    "no such patterns": (["cat.png", "--method", "pattern_net", "--patterns", "absent.npz"], "absent.npz"),
+    "named without patterns": (["cat.png", *SMALL, "--method", "gradient", "--method", "pattern_net"], "patterns fit"),
+    "no such patterns": (["cat.png", *SMALL, "--method", "pattern_net", "--patterns", "absent.npz"], "absent.npz"),
     "unknown option": (["cat.png", "--method", "occlusion", "--windo", "9"], "--window"),
     "option of another": (["cat.png", "--method", "grad_cam", "--window", "9"], "no option of grad_cam"),
-    "option of one left out": (["cat.png", "--quick", "--window", "9"], "name occlusion"),
+    "option of one left out": (["cat.png", *SMALL, "--quick", "--window", "9"], "name occlusion"),
     "out is a file": (["cat.png", "--method", "gradient", "--out", "cat.png"], "cat.png"),
 }
 
