@@ -78,7 +78,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
     if name == "load":  # the kinds that it reads register themselves where they are defined
         import_module("pellucid.core.types")
-        import_module("pellucid.attribution.patterns")
     return getattr(import_module(_HOMES[name]), name)
 
 

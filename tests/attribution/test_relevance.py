@@ -293,6 +293,54 @@ def test_a_fallback_is_recorded() -> None:
     assert pellucid.explain(network("modules"), images(), "lrp", 1, fallback="gradient").receipt.fallbacks == ()
 
 
+@pytest.mark.parametrize(
+    "middle", [lambda x: torch.where(x > 0, x, 0.1 * x), lambda x: x.masked_fill(x < 0, 0.0), lambda x: x * (x > 0)]
+)
+def test_a_condition_that_depends_on_the_input_has_no_multiplier(middle: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(pellucid.BadInput, match="no rule"):
+        pellucid.explain(opened(Body(middle)), images(), "deeplift", 1)
+
+
+@pytest.mark.parametrize("method", ["lrp", "deeplift"])
+@pytest.mark.parametrize("middle", [lambda x: -x, lambda x: 0 - x])
+def test_a_minus_keeps_relevance(method: str, middle: Callable[[Tensor], Tensor]) -> None:
+    found = pellucid.explain(opened(Body(middle)), images(), method, 1)
+    np.testing.assert_allclose(found.receipt.actual, found.receipt.expected, rtol=1e-4)
+
+
+@pytest.mark.parametrize("method", ["lrp", "deeplift", "guided_backprop"])
+def test_an_in_place_call_whose_result_is_discarded(method: str) -> None:
+    def discarded(x: Tensor) -> Tensor:
+        y = x.clone()
+        y.addcmul_(x.tanh(), x.sigmoid(), value=3.0)
+        y.relu_()
+        return y
+
+    kept = lambda x: F.relu(torch.addcmul(x, x.tanh(), x.sigmoid(), value=3.0))  # noqa: E731
+    found, wanted = (pellucid.explain(opened(Body(m)), images(), method, 1).values for m in (discarded, kept))
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-6)
+
+
+def test_positions_mean_linear_layers_by_any_name() -> None:
+    weight = torch.randn(4, 4, generator=torch.Generator().manual_seed(5))
+    for text in ("all=z, first=flat", "all=z, last=flat", "epsilon_plus_flat"):
+        by_hand = lrp(Body(lambda x: (x.movedim(1, -1) @ weight.T).movedim(-1, 1)), text, images())
+        called = lrp(Body(lambda x: F.linear(x.movedim(1, -1), weight).movedim(-1, 1)), text, images())
+        np.testing.assert_allclose(by_hand, called, rtol=1e-4, atol=1e-6)
+
+
+def test_an_edge_of_the_box_is_no_division_by_rounding() -> None:
+    """A black region under positive weights has nothing above its lower bound."""
+    own = Small().eval()
+    own.conv.weight.data.abs_()
+    spec = pellucid.InputSpec(size=(12, 12), crop=None)
+    photo = np.zeros((12, 12, 3), np.uint8)
+    photo[:, 8:] = np.random.default_rng(0).integers(0, 255, (12, 4, 3))
+    found = pellucid.explain(pellucid.open(own, input=spec), photo, "deep_taylor", 1, bounded=True)
+    assert found.receipt.relative_gap < 1e-4
+    assert np.abs(found.values).max() < 100 * abs(found.receipt.expected[0])
+
+
 def test_a_path_that_depends_on_the_input_has_no_reference() -> None:
     class Branches(Body):
         def forward(self, x: Tensor) -> Tensor:
@@ -393,6 +441,10 @@ def test_rescale_against_captum() -> None:
         lambda x: F.gelu(x) * torch.sigmoid(x.flip(1)),
         lambda x: F.scaled_dot_product_attention(x, x.tanh(), x.flip(3), is_causal=True),
         lambda x: 1 / (2 + x.sigmoid()),
+        lambda x: x * x - x,
+        lambda x: -x @ x,
+        lambda x: (0.1 * x) * (0.1 * x).pow(2).mean(1, keepdim=True).add(1e-6).rsqrt(),
+        lambda x: x.clone().addcmul_(x.tanh(), x.sigmoid(), value=3.0),
         lambda x: torch.cat([x, F.hardswish(x)], 3).pow(3),
     ],
 )

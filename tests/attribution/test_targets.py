@@ -66,6 +66,30 @@ def test_labels_that_do_not_exclude_each_other() -> None:
     np.testing.assert_allclose(found.receipt.expected, logits[:, 2].sigmoid(), rtol=1e-5)
 
 
+def test_relevance_of_a_difference_is_the_difference_of_relevances() -> None:
+    """Each output sends its own score back; what speaks for the other class must not vanish."""
+    net, x = network("modules"), images()
+    cat, dog = (pellucid.explain(net, x, "lrp", c).values for c in ("cat", "dog"))
+    for target in ("cat - dog", lambda output: output[:, 2] - output[:, 3]):
+        found = pellucid.explain(net, x, "lrp", target)
+        np.testing.assert_allclose(found.values, cat - dog, atol=1e-5 * np.abs(cat).max())
+        assert found.receipt.relative_gap < 1e-4
+
+
+def test_the_relevance_of_any_function_adds_up() -> None:
+    net, x = network("modules"), images()
+    for target in (lambda o: o.logsumexp(1), lambda o: o[:, 2] - o.amax(1), lambda o: (o[:, 0] * o[:, 1]).tanh()):
+        found = pellucid.explain(net, x, "lrp", target)
+        np.testing.assert_allclose(found.receipt.actual, found.receipt.expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("target", [lambda o: o[0], lambda o: o.mean(0), lambda o: o.sum()[None]])
+def test_a_target_that_mixes_samples_is_refused(target: Any) -> None:
+    for method in ("gradient", "lrp", "deeplift", "occlusion"):
+        with pytest.raises(pellucid.BadInput, match="not one number a sample"):
+            run(network("modules"), images(), method, target=target)
+
+
 # -- maps -----------------------------------------------------------------------------------------
 
 
@@ -218,6 +242,50 @@ def test_a_unit_as_seen_from_a_layer() -> None:
     assert found.receipt.relative_gap < 1e-5
     with pytest.raises(pellucid.BadInput, match="not used"):
         pellucid.explain(net, x, "grad_cam", layer="act2", unit="conv1:3")
+
+
+def test_the_default_composite_does_not_take_a_layer_for_the_first() -> None:
+    """Behind the last activation there are shares to tell apart; the rule for pixels would level them."""
+    net, x = network("modules"), images()
+    found = pellucid.explain(net, x, "lrp", "cat", layer="act2").values
+    hidden = net.prepared(keep=["act2"]).capture(x, ["act2"])["act2"].numpy()
+    assert not found[hidden == 0].any()
+    assert found.std((2, 3)).max() > 0
+
+
+@pytest.mark.parametrize("method", ["gradient", "lrp", "deeplift", "integrated_gradients"])
+def test_a_layer_before_an_in_place_activation(method: str) -> None:
+    wanted = pellucid.explain(network("modules"), images(), method, "cat", layer="bn2").values
+    for net in ("reused", "in_place"):
+        found = pellucid.explain(network(net), images(), method, "cat", layer="bn2").values
+        np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-6)
+
+
+def test_a_layer_used_twice_means_its_last_use_unless_said() -> None:
+    net, x = network("reused"), images()
+    wanted = pellucid.explain(network("modules"), x, "lrp", "cat", layer="act2").values
+    np.testing.assert_allclose(pellucid.explain(net, x, "lrp", "cat", layer="act1").values, wanted, atol=1e-6)
+    unit = pellucid.explain(network("modules"), x, "gradient", unit="act2:3").values
+    np.testing.assert_allclose(pellucid.explain(net, x, "gradient", unit="act1:3").values, unit, atol=1e-6)
+
+
+def test_maps_with_their_channels_last() -> None:
+    class Last(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.mix, self.head = nn.Linear(3, 5), nn.Linear(5, 2)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.head(self.mix(x.permute(0, 2, 3, 1)).mean((1, 2)))
+
+    net, x = pellucid.open(Last(), input=SPEC), images(2)
+    found = pellucid.explain(net, x, "input_times_gradient", 1, layer="mix")
+    assert found.values.shape == (2, 5, SIZE, SIZE)
+    with pytest.raises(pellucid.BadInput, match="no unit 9"):
+        pellucid.explain(net, x, "gradient", unit="mix:9")
+    at = pellucid.explain(net, x, "gradient", unit="mix:4@2,7").values
+    assert np.argwhere(at[0].any(0)).tolist() == [[2, 7]]
 
 
 def test_tokens_and_vectors_keep_their_axes() -> None:

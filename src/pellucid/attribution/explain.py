@@ -122,8 +122,14 @@ def _of_layer(
         )
     most = lambda name: max((getattr(f, name) for f in found if getattr(f, name) is not None), default=None)  # noqa: E731
     all_of = lambda name: tuple(dict.fromkeys(each for f in found for each in getattr(f, name)))  # noqa: E731
+    values = torch.cat([f.values for f in found])
+    if values.ndim not in _AXES:
+        what = f"layer {layer!r} gives [{', '.join(map(str, ('N', *values.shape[1:])))}]"
+        raise BadInput(what, cure="choose a layer that gives maps, tokens or a vector")
+    if values.ndim == 4 and network.channels_last(layer):
+        values = values.movedim(-1, 1)
     return Attribution(
-        torch.cat([f.values for f in found]),
+        values,
         expected=None if found[0].expected is None else torch.cat([f.expected for f in found]),
         steps=most("steps"),
         samples=most("samples"),
@@ -151,7 +157,8 @@ def _unit_of(network: Network, unit: str, target: Wanted) -> tuple[str, Callable
     if target != "top":
         raise BadInput("a unit and a target are asked for", cure="pass one of them: the unit is what is explained")
     at = tuple(map(int, match["at"].split(","))) if match["at"] else None
-    return _one_layer(network, match["layer"]), targets.unit(int(match["index"]), at)
+    layer = _one_layer(network, match["layer"])
+    return layer, targets.unit(int(match["index"]), at, channels=-1 if network.channels_last(layer) else None)
 
 
 def _options(entry: Entry, layer: str | None, seed: int, given: Mapping[str, Any]) -> dict[str, Any]:

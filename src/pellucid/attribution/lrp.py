@@ -20,7 +20,8 @@ from pellucid.models.parts import Behind
 
 Fallback = Literal["error", "gradient"]
 
-#: From this ratio of Σ|R| to |ΣR| on, a map is warned of; the default composite stays below 20 on forty architectures.
+#: From this ratio of Σ|R| to the score on, a map is warned of; the default composite stayed below 20 on forty
+#: architectures.
 CANCELLING = 100.0
 
 
@@ -86,7 +87,9 @@ def _propagated(
         maps.append(relevance)
         values.append(score)
     found, expected = torch.cat(maps), torch.cat(values)
-    return Attribution(found, expected=expected, fallbacks=tuple(dict.fromkeys(fallen_back)), notes=_cautions(found))
+    return Attribution(
+        found, expected=expected, fallbacks=tuple(dict.fromkeys(fallen_back)), notes=_cautions(found, expected)
+    )
 
 
 def bounds_of(network: Network, x: Tensor) -> tuple[Tensor, Tensor] | None:
@@ -96,10 +99,9 @@ def bounds_of(network: Network, x: Tensor) -> tuple[Tensor, Tensor] | None:
     return network.input.normalise(torch.zeros_like(x)), network.input.normalise(torch.full_like(x, 255.0))
 
 
-def _cautions(relevance: Tensor) -> tuple[str, ...]:
+def _cautions(relevance: Tensor, expected: Tensor) -> tuple[str, ...]:
     """What cancels itself is no explanation, even where the sum holds."""
-    parts = relevance.flatten(1)
-    worst = float((parts.abs().sum(1) / parts.sum(1).abs().clamp(min=TINY)).max())
+    worst = float((relevance.flatten(1).abs().sum(1) / expected.abs().clamp(min=TINY)).max())
     if worst < CANCELLING:
         return ()
-    return (f"positive and negative shares are {worst:.0f} times their sum and cancel: choose a rule as epsilon_plus",)
+    return (f"positive and negative shares are {worst:.0f} times the score and cancel: choose a rule as epsilon_plus",)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pellucid.attribution.relevance.operations import Call
+from pellucid.attribution.relevance.operations import Call, tensors_in
 from pellucid.attribution.relevance.tape import Tape, flow
 from pellucid.attribution.table import Attribution, methods
 from pellucid.attribution.target import Target
@@ -84,4 +84,6 @@ def _is_rectifier(call: Call) -> bool:
     if call.name in ("clamp", "clamp_min", "clip", "hardtanh"):
         low = "min_val" if call.name == "hardtanh" else "min"
         return call.kwargs.get(low, call.args[1] if len(call.args) > 1 else None) == 0
-    return call.name in ("relu", "relu6") or call.name in _SMOOTH
+    if call.name == "maximum":
+        return not any(bool(t.any()) for t in tensors_in(call) if t is not call.operands[0])
+    return call.name in ("relu", "relu6", "threshold") or call.name in _SMOOTH

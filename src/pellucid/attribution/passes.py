@@ -35,19 +35,21 @@ def gradient_of(network: Network, x: Tensor, target: Target) -> tuple[Tensor, Te
     """The same for a batch that is known to fit."""
     with torch.enable_grad():
         x = x.detach().requires_grad_(True)
-        score = target(network(x))
+        score = target(network(x.clone()))  # some networks write into what they are given
         return backward(score, x, target), score.detach()
 
 
-def backward(score: Tensor, x: Tensor, target: Target, *, seed: Tensor | None = None) -> Tensor:
-    """D score / d x; a target that does not depend on ``x`` differentiably is an error.
+def backward(score: Tensor, x: Tensor, target: Target) -> Tensor:
+    """D score / d x; a target that does not depend on ``x`` differentiably is an error."""
+    return gradients_of(score, [x], target)[0]
 
-    seed: [N], what flows back from each score instead of 1.
-    """
+
+def gradients_of(score: Tensor, leaves: list[Tensor], target: Target) -> tuple[Tensor, ...]:
+    """D score / d each leaf, None where it does not depend on it; one that depends on none is an error."""
     cure = "return a differentiable function of the output (no argmax, no .detach(), no numpy)"
     if not score.requires_grad:
         raise BadInput(f"target {target.names[0]} has no gradient", cure=cure)
-    (grad,) = torch.autograd.grad(score, x, torch.ones_like(score) if seed is None else seed, allow_unused=True)
-    if grad is None:
+    grads = torch.autograd.grad(score, leaves, torch.ones_like(score), allow_unused=True)
+    if all(g is None for g in grads):
         raise BadInput(f"target {target.names[0]} does not depend on the input", cure=cure)
-    return grad
+    return grads

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -26,24 +26,34 @@ Wanted = str | int | Callable[[Any], Tensor] | Sequence[str | int] | Tensor | np
 class Target:
     """A resolved target: call it on the module's output and get one number a sample, [N].
 
-    names: what it is called, one a sample. indices: [N] output indices, or None where ``function``
-    computes the number. of: what the number is. squash: makes probabilities of the logits, where
-    those are asked for.
+    names: what it is called, one a sample. indices: [N] output indices; or weights: [classes], of a sum of
+    outputs; or ``function``, which computes the number. of: what the number is. squash: makes probabilities of
+    the logits, where those are asked for.
     """
 
     names: tuple[str, ...]
     indices: Tensor | None = None
+    weights: Tensor | None = None
     function: Callable[[Any], Tensor] | None = None
     of: Kind = "logit"
     squash: Callable[[Tensor], Tensor] | None = None
 
     def __call__(self, output: Any) -> Tensor:
         if self.function is not None:
-            return self._finite(_one_number(self.function(output), self.names[0]))
+            return self._finite(_one_number(self.function(output), output, self.names[0]))
         scores = first_tensor(output)
         if self.squash is not None:
             scores = self.squash(scores)
+        if self.weights is not None:
+            return self._finite((scores * self.weights).sum(1))
         return self._finite(scores.gather(1, self.indices[:, None])[:, 0])
+
+    def share_of(self, scores: Tensor) -> Tensor:
+        """What each output [N, classes] has in the value, where that is made of probabilities."""
+        shares = scores if self.squash is None else self.squash(scores)
+        if self.weights is not None:
+            return shares * self.weights
+        return torch.zeros_like(shares).scatter_(1, self.indices[:, None], shares.gather(1, self.indices[:, None]))
 
     def _finite(self, scores: Tensor) -> Tensor:
         if not torch.isfinite(scores).all():
@@ -53,9 +63,10 @@ class Target:
 
     def rows(self, which: Tensor) -> Target:
         """The target of a batch made of the samples ``which`` (indices, repeats allowed)."""
+        names = tuple(self.names[i] for i in which.tolist())
         if self.indices is None:
-            return self
-        return replace(self, indices=self.indices[which.to(self.indices.device)])
+            return replace(self, names=names)
+        return replace(self, names=names, indices=self.indices[which.to(self.indices.device)])
 
 
 def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
@@ -78,22 +89,27 @@ def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
     if scores.ndim == 4:
         return _of_map(network, scores, wanted, len(x), of)
     network.check_output(scores)
+    best_one = isinstance(wanted, str) and wanted == "top" and scores.shape[1] > 1
+    if network.output == "values" and (of == "probability" or best_one):
+        cure = "name the output that you mean, and its value is explained"
+        raise BadInput("values have neither a best one nor a probability", where=network.name, cure=cure)
     terms = _terms(network, wanted)
     if terms:
         return _of_terms(network, scores, terms, str(wanted), len(x), of)
     each = _one_each(wanted, len(x))
     if len(each) != len(x):
         raise BadInput(f"{len(each)} targets for {len(x)} samples", cure="pass one, or one a sample")
-    if network.output == "values" and (of == "probability" or ("top" in each and scores.shape[1] > 1)):
-        cure = "name the output that you mean, and its value is explained"
-        raise BadInput("values have neither a best one nor a probability", where=network.name, cure=cure)
     best = _best(network, x) if "top" in [e for e in each if isinstance(e, str)] else None
     indices = [int(best[i]) if e == "top" else _index(network, e, scores.shape[1]) for i, e in enumerate(each)]
     names = tuple(network.class_name(i) for i in indices)
-    # A network that already ends in a softmax, or predicts plain values, has nothing to normalise.
+    indexed = torch.tensor(indices, device=x.device)
+    return Target(names, indexed, of=_kind(network, of), squash=_squash(network, of))
+
+
+def _kind(network: Network, of: Of) -> Kind:
+    """A network that already ends in a softmax, or predicts plain values, has nothing to normalise."""
     own: dict[str, Kind] = {"probabilities": "probability", "values": "value"}
-    kind: Kind = own.get(network.output, of)
-    return Target(names, torch.tensor(indices, device=x.device), of=kind, squash=_squash(network, of))
+    return own.get(network.output, of)
 
 
 def _squash(network: Network, of: Of) -> Callable[[Tensor], Tensor] | None:
@@ -121,13 +137,7 @@ def _of_terms(network: Network, scores: Tensor, terms: list[tuple[int, str]], na
     weights = torch.zeros_like(scores[0])
     for sign, term in terms:
         weights[_index(network, term.strip(), scores.shape[1])] += sign
-    squash = _squash(network, of)
-
-    def total(output: Any) -> Tensor:
-        each = first_tensor(output)
-        return ((each if squash is None else squash(each)) * weights).sum(1)
-
-    return Target((name,) * count, function=total, of=of)
+    return Target((name,) * count, weights=weights, of=_kind(network, of), squash=_squash(network, of))
 
 
 def _of_map(network: Network, scores: Tensor, wanted: Any, count: int, of: Of) -> Target:
@@ -168,8 +178,10 @@ def _index(network: Network, wanted: Any, outputs: int) -> int:
     return index
 
 
-def _one_number(scores: Any, name: str) -> Tensor:
-    if not isinstance(scores, Tensor) or scores.ndim != 1:
+def _one_number(scores: Any, output: Any, name: str) -> Tensor:
+    boxes = isinstance(output, list | tuple) and all(isinstance(o, Mapping) for o in output)
+    rows = len(output) if boxes else len(first_tensor(output))
+    if not isinstance(scores, Tensor) or scores.ndim != 1 or len(scores) != rows:
         shape = tuple(scores.shape) if isinstance(scores, Tensor) else type(scores).__name__
         cure = "reduce everything but the first axis, for example output[:, 3] or output.flatten(1).sum(1)"
         raise BadInput(f"target {name} gives {shape}, not one number a sample", cure=cure)

@@ -24,15 +24,15 @@ Function = Callable[[Any], Tensor]
 def segmentation(output: int, where: np.ndarray | tuple[int, int] | None = None) -> Function:
     """The mean score of one class over a part of a segmentation map [N, classes, H, W].
 
-    where: a mask [h, w] of any size, which is laid over the map; or a pixel (row, column) of the map; None
-    takes the pixels where this class has the best score, and its best pixel where it has none.
+    where: a mask [h, w] of what entered the network (behind its crop), at any size; or a pixel (row, column)
+    of the map; None takes the pixels where this class has the best score, and its best pixel where it has none.
     """
 
     def score(result: Any) -> Tensor:
         maps = _maps(result, output, "a segmentation map")
         chosen = maps[:, output]
         if isinstance(where, tuple):
-            if not all(-size <= at < size for at, size in zip(where, chosen.shape[1:], strict=True)):
+            if len(where) != 2 or not all(-size <= at < size for at, size in zip(where, chosen.shape[1:], strict=True)):
                 what = f"pixel {where} lies outside of a map of {chosen.shape[1]} × {chosen.shape[2]}"
                 raise BadInput(what, where="segmentation", cure="give (row, column) of the map")
             return chosen[:, where[0], where[1]]
@@ -121,15 +121,17 @@ def _best_box(found: Mapping[str, Tensor], label: int, near: tuple[float, ...] |
     return scores.max() if len(scores) else found["scores"].sum() * 0
 
 
-def unit(index: int, position: tuple[int, ...] | int | None = None) -> Function:
+def unit(index: int, position: tuple[int, ...] | int | None = None, *, channels: int | None = None) -> Function:
     """One unit of an output: of a vector [N, units], of maps [N, channels, H, W] or of tokens [N, T, channels].
 
-    position: (row, column), or a token's number; None takes the mean over all places.
+    position: (row, column), or a token's number; None takes the mean over all places. channels: the axis of the
+    channels, where it is another one (−1 for maps [N, H, W, channels]).
     """
 
     def score(result: Any) -> Tensor:
         values = first_tensor(result)
-        values = values.movedim(1 if values.ndim == 4 else -1, -1)  # tokens have their channels last already
+        axis = channels if channels is not None else 1 if values.ndim >= 4 else -1
+        values = values.movedim(axis, -1)
         if not -values.shape[-1] <= index < values.shape[-1]:
             raise BadInput(f"there is no unit {index}", cure=f"pass 0 to {values.shape[-1] - 1}")
         one = values[..., index]

@@ -57,4 +57,4 @@ def fit(
     if silent:
         print(f"up to {silent:.0%} of a layer's neurons never fired: more pictures reach more of them")
     print(f"\npatterns: {file.resolve()}")
-    print(f"pellucid explain PHOTO --model {model} --method pattern_attribution --patterns {out}")
+    print(f"pellucid explain PHOTO --method pattern_attribution --patterns {file}  (with the same --model)")

@@ -7,6 +7,7 @@ as arrays, the rest must be plain values, tuples, mappings or other frozen datac
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import json
 import types
 import typing
@@ -21,6 +22,9 @@ from pellucid.core.files import whole_file
 
 FORMAT = 1
 _KINDS: dict[str, type] = {}
+
+#: Kinds that are defined above core, by the module that registers them.
+ABOVE = {"patterns": "pellucid.attribution.patterns"}
 
 
 def kind(name: str) -> Callable[[type], type]:
@@ -102,9 +106,16 @@ def _unpack(value: Any, arrays: Mapping[str, np.ndarray], hint: Any = None) -> A
     if "tuple" in value:
         inner = next((a for a in typing.get_args(hint) if a is not Ellipsis), None)
         return tuple(_unpack(v, arrays, inner) for v in value["tuple"])
-    cls = _KINDS[value["kind"]] if value["kind"] else _dataclass_of(hint)
+    cls = _known(value["kind"]) if value["kind"] else _dataclass_of(hint)
     hints = typing.get_type_hints(cls)
     return cls(**{n: _unpack(v, arrays, _unwrap(hints[n])) for n, v in value["fields"].items()})
+
+
+def _known(name: str) -> type:
+    """The dataclass of a kind; one of a room above is imported when such a value is read."""
+    if name not in _KINDS and name in ABOVE:
+        importlib.import_module(ABOVE[name])
+    return _KINDS[name]
 
 
 def _unwrap(hint: Any) -> Any:

@@ -103,19 +103,32 @@ class Network:
 
     def capture(self, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
         """The named layers' outputs for ``x``, the pass ended after the last of them."""
-        calls = {layer.name: layer.calls for layer in self.tree()}
-        exact = {n: f"{n}:{calls[n]}" if calls.get(n) else n for n in names}
+        exact = {n: self._last_call(n) for n in names}
         with untouched(self.module):
             taken = capture(self.module, x, list(exact.values()), run=self)
         return {n: taken[e] for n, e in exact.items()}
 
     def until(self, layer: str) -> Network:
         """The part up to ``layer``, whose output [N, …] it gives; layers keep their names."""
-        return dataclasses.replace(self, parts=(*self.parts, Until(layer)))
+        return dataclasses.replace(self, parts=(*self.parts, Until(self._last_call(layer))))
 
     def behind(self, layer: str, x: Tensor) -> Network:
         """The part behind ``layer``: takes its output [n, …], for the one sample ``x`` [1, C, H, W]."""
-        return dataclasses.replace(self, parts=(*self.parts, Behind(layer, x)))
+        return dataclasses.replace(self, parts=(*self.parts, Behind(self._last_call(layer), x)))
+
+    def channels_last(self, layer: str) -> bool:
+        """Whether a layer gives maps [N, H, W, channels], as Swin does: which two sides are like the input's."""
+        shape = next((each.shape for each in self.tree() if each.name == layer.partition(":")[0]), None) or ()
+        if len(shape) != 3:
+            return False
+        height, width = self.input.size
+        like = lambda a, b: abs(a * width - b * height) <= max(height, width)  # noqa: E731
+        return like(shape[0], shape[1]) and not like(shape[1], shape[2])
+
+    def _last_call(self, layer: str) -> str:
+        """``layer:2`` for a layer that is used twice: its plain name means its last use."""
+        calls = next((each.calls for each in self.tree() if each.name == layer), 0)
+        return f"{layer}:{calls}" if calls else layer
 
     # -- speed ----------------------------------------------------------------------------------
 

@@ -21,7 +21,7 @@ class Part(Protocol):
     @property
     def layer(self) -> str: ...
 
-    def __call__(self, module: nn.Module, run: Run, x: Tensor) -> Any:
+    def __call__(self, module: nn.Module, run: Run, x: Tensor, /) -> Any:
         """The output for ``x``."""
 
 
@@ -31,7 +31,7 @@ class Until:
 
     layer: str
 
-    def __call__(self, module: nn.Module, run: Run, x: Tensor) -> Any:
+    def __call__(self, module: nn.Module, run: Run, x: Tensor, /) -> Any:
         """The layer's output for ``x``."""
         found: list[Any] = []
         enough = Enough()  # its own, for whoever takes another layer's output breaks off by the same means
@@ -56,13 +56,13 @@ class Behind:
     layer: str
     x: Tensor
 
-    def __call__(self, module: nn.Module, run: Run, h: Tensor) -> Any:
+    def __call__(self, module: nn.Module, run: Run, h: Tensor, /) -> Any:
         """The output with ``h`` [n, …] as the layer's output."""
 
         def give(output: Any) -> Tensor:
             if not isinstance(output, Tensor) or output.shape[1:] != h.shape[1:]:
                 raise BadInput(f"layer {self.layer!r} gives no tensor of one shape", cure="choose another layer")
-            return h
+            return h.clone()  # the next activation may overwrite it
 
         return _hooked(module, self.layer, give, lambda: run(self.x.expand(len(h), *self.x.shape[1:])))
 

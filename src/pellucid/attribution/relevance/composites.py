@@ -57,7 +57,9 @@ class Composite:
 
     def _is_at(self, place: str, call: Call, last: bool) -> bool:
         if place in KINDS:
-            return call.kind == "weighted" and ((place == "first" and call.first) or (place == "last" and last))
+            return call.kind in ("weighted", "matmul") and (
+                (place == "first" and call.first) or (place == "last" and last)
+            )
         return any(call.layer == name or call.layer.startswith(f"{name}.") for name in self.layers[place])
 
 
@@ -65,6 +67,8 @@ def kind_of(call: Call) -> str:
     """What a composite calls an operation."""
     if call.kind == "weighted":
         return "dense" if call.name == "linear" else "conv"
+    if call.kind == "matmul" and len(call.operands) == 1:
+        return "dense"  # a linear layer written by hand
     return {"average": "pool"}.get(call.kind, call.kind)
 
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pellucid.attribution.relevance.operations import Call, affine_of
+from pellucid.attribution.relevance.operations import Call, affine_of, tensors_in
 from pellucid.attribution.relevance.tape import Tape, trace
 from pellucid.core.errors import BadInput
 
@@ -26,6 +26,9 @@ _PIECEWISE = frozenset(
     {"relu", "relu6", "hardtanh", "leaky_relu", "prelu", "rrelu", "clamp", "clamp_min", "clamp_max", "clip"}
     | {"threshold", "abs", "hardsigmoid", "hardshrink", "softshrink"}
 )
+#: Activations whose slope grows without bound towards zero.
+_STEEP = frozenset({"sqrt", "rsqrt", "log", "reciprocal", "pow", "div"})
+
 #: Differences below which a smooth activation's quotient is worse than Simpson's rule for its mean slope.
 _SMALL = {torch.float64: 1e-3, torch.float32: 0.05}
 
@@ -36,9 +39,13 @@ class Reference:
 
     safe: bool = False
     given: dict[int, tuple[str, tuple[Tensor, ...], tuple[int, ...]]] = field(default_factory=dict)
+    conditions: dict[int, list[Tensor]] = field(default_factory=dict)
 
     def meet(self, call: Call, tape: Tape) -> Any:
         """The call as it is, its operands noted."""
+        self.conditions[call.index] = _conditions(call)
+        if _rule(call) is None and call.kind != "weighted":
+            return call(*call.operands)
         kept = tuple(o.detach().clone() if self.safe else o.detach() for o in call.operands)
         self.given[call.index] = (call.name, kept, tuple(k._version for k in kept))
         return call(*call.operands)
@@ -66,9 +73,11 @@ class Differences:
         """The call's output, its multiplier as backward pass where it is not linear."""
         if call.kind == "weighted" and self.reveal_cancel:
             return _in_parts(self, call, tape)
-        rule = _rule(call)
+        rule = _rule(call) if self._same_condition(call) else _unknown
         if rule is None:
             return call(*call.operands)
+        if rule is _unknown:
+            return tape.ruled(call, lambda grad, *after: _unknown(call, grad, after, ()))
         before = self.reference.operands(call)
         parts = self.parts.get(trace(call.operands[0]).maker) if call.kind == "activation" else None
         if parts is not None:
@@ -79,6 +88,17 @@ class Differences:
 
         return tape.ruled(call, back)
 
+    def _same_condition(self, call: Call) -> bool:
+        before, now = self.reference.conditions.get(call.index, []), _conditions(call)
+        return len(before) == len(now) and all(torch.equal(b, n) for b, n in zip(before, now, strict=True))
+
+
+def _conditions(call: Call) -> list[Tensor]:
+    """Masks and factors of 0 and 1 among a call's constants, which may have been computed from the input."""
+    if call.kind not in ("joined", "product"):
+        return []
+    return [t.detach() for t in tensors_in(call) if t.dtype == torch.bool]
+
 
 #: From a call, the multiplier of its output, its operands at the input and at the reference: theirs.
 Rule = Callable[[Call, Tensor, tuple[Tensor, ...], tuple[Tensor, ...]], tuple[Tensor, ...]]
@@ -86,23 +106,32 @@ Rule = Callable[[Call, Tensor, tuple[Tensor, ...], tuple[Tensor, ...]], tuple[Te
 
 def _rule(call: Call) -> Rule | None:
     """The rule of a nonlinear call; None for a linear one."""
-    several = len(call.operands) > 1
-    if call.kind in ("sum", "average", "joined"):
+    if call.kind in ("sum", "joined", "negation"):
         return None
-    if call.kind in ("weighted", "matmul", "product") and not several:
-        linear = call.kind == "matmul" or affine_of(call) is not None if call.kind != "product" else not _inverse(call)
-        return None if linear else _activation if call.kind == "product" else _unknown
-    if call.name == "batch_norm":  # in evaluation mode, linear
-        return None
+    if call.name == "batch_norm":
+        training = _arguments(call, "running_mean", "running_var", "weight", "bias", "training", training=False)[4]
+        return _unknown if training else None  # in evaluation mode it is linear
+    if call.kind in ("weighted", "average"):
+        return None if len(call.operands) == 1 and not call.twice else _unknown
+    if call.kind in ("product", "matmul"):
+        return _product_rule(call)
     return {
-        "activation": _unknown if several else _activation,
-        "product": _quotient if call.name == "div" else _midpoint,
-        "matmul": _midpoint,
+        "activation": _activation if len(call.operands) == 1 else _unknown,
         "softmax": _softmax if call.name == "softmax" else _unknown,
         "norm": _NORMS.get(call.name, _unknown),
         "maximum": _MAXIMA.get(call.name, _unknown),
         "unknown": _length if call.name == "norm" else _unknown,
     }.get(call.kind, _unknown)
+
+
+def _product_rule(call: Call) -> Rule | None:
+    """Of two factors, or of one with itself; with a constant a product is linear unless the constant is divided."""
+    if call.name == "div":
+        return _quotient if len(call.operands) == 2 else _activation if _inverse(call) else None
+    factors = len(call.operands) + call.twice
+    if factors > 2 or len(tensors_in(call)) > 2:
+        return _unknown
+    return _midpoint if factors == 2 else None
 
 
 def _inverse(call: Call) -> bool:
@@ -133,7 +162,12 @@ def _activation(call: Call, grad: Tensor, after: tuple[Tensor, ...], before: tup
 def _mean_slope(call: Call, x0: Tensor, x: Tensor) -> Tensor:
     """(f(x) − f(x0)) / (x − x0), where they are near each other by the derivative."""
     step = x - x0
-    small = step == 0 if call.name in _PIECEWISE else step.abs() < _SMALL.get(x.dtype, 0.05)
+    if call.name in _PIECEWISE:
+        small = step == 0
+    elif call.name in _STEEP:  # near zero such a function bends within any fixed step
+        small = step.abs() <= 1e-3 * torch.minimum(x.abs(), x0.abs())
+    else:
+        small = step.abs() < _SMALL.get(x.dtype, 0.05)
     quotient = (call(x) - call(x0)) / torch.where(step == 0, 1, step)
     if not bool(small.any()):
         return quotient
@@ -157,7 +191,9 @@ def _quotient(call: Call, grad: Tensor, after: tuple[Tensor, ...], before: tuple
 
 def _softmax(call: Call, grad: Tensor, after: tuple[Tensor, ...], before: tuple[Tensor, ...]) -> tuple[Tensor]:
     """Exact with the logarithmic mean L of the shares: Δp = L·(Δx − c), where Σ Δp = 0 gives c."""
-    dim = call.kwargs.get("dim", call.args[1] if len(call.args) > 1 else -1)
+    dim = _arguments(call, "dim")[0]
+    if dim is None:  # torch's own choice where none is given
+        dim = 0 if after[0].ndim in (0, 1, 3) else 1
     p, p0 = call(*after), call(*before)
     ratio = (p / p0.clamp(min=torch.finfo(p.dtype).tiny)).log()
     near = (p - p0).abs() <= 1e-4 * p

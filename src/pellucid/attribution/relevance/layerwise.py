@@ -33,6 +33,7 @@ class Layerwise:
     fallback: bool = False
     samples: int = 1
     fallen_back: list[str] = field(default_factory=list)
+    last: int | None = None  # the weighted call that relevance reaches first
 
     def meet(self, call: Call, tape: Tape) -> Any:
         """The call's output, with its rule as backward pass."""
@@ -42,7 +43,7 @@ class Layerwise:
 def _linear(self: Layerwise, call: Call, tape: Tape) -> Tensor:
     if call.kind == "matmul" and len(call.operands) == 2:
         return _matmul(self, call, tape)
-    affine = affine_of(call)
+    affine = affine_of(call) if len(call.operands) == 1 else None
     if affine is None:
         return _unknown(self, call, tape)
     affine = dataclasses.replace(affine, bounds=trace(call.operands[0]).bounds)
@@ -54,7 +55,9 @@ def _linear(self: Layerwise, call: Call, tape: Tape) -> Tensor:
 
 
 def _through(self: Layerwise, affine: Affine, x: Tensor, relevance: Tensor, call: Call, tape: Tape) -> Tensor:
-    rule = self.composite.rule_for(call, last=call.index == tape.last_weighted)
+    if self.last is None and call.kind in ("weighted", "matmul"):
+        self.last = call.index
+    rule = self.composite.rule_for(call, last=call.index == self.last)
     try:
         return cascade(affine, x, relevance, rule) if self.conserve else rule(affine, x, relevance)[0]
     except BadInput as error:
@@ -185,6 +188,7 @@ _MEET: dict[str, Callable[[Layerwise, Call, Tape], Any]] = {
     "activation": _identity,
     "norm": _identity,
     "softmax": _identity,
+    "negation": _identity,
     "sum": _sum,
     "product": _product,
     "maximum": _maximum,

@@ -30,13 +30,15 @@ KINDS = _kinds(
     activation="""relu relu6 hardtanh hardsigmoid hardswish silu gelu mish elu celu selu leaky_relu prelu rrelu
         softplus softsign tanh tanhshrink hardshrink softshrink sigmoid logsigmoid threshold clamp clamp_min clamp_max
         clip exp expm1 log log1p sqrt rsqrt pow square abs reciprocal erf sin cos""",
+    negation="neg negative",
     softmax="softmax log_softmax softmin",
     norm="batch_norm layer_norm group_norm instance_norm rms_norm normalize local_response_norm",
     # each number of the output is one number of the input, or none
     view="""view reshape flatten unflatten transpose permute swapaxes swapdims movedim moveaxis squeeze unsqueeze
+        view_as reshape_as ravel bfloat16
         expand expand_as broadcast_to repeat repeat_interleave tile contiguous clone to float double half type type_as
         getitem get narrow select index_select gather take take_along_dim chunk split tensor_split unbind unfold roll
-        flip rot90 t pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle neg negative
+        flip rot90 t pixel_shuffle pixel_unshuffle channel_shuffle native_channel_shuffle
         dropout dropout1d dropout2d dropout3d alpha_dropout feature_alpha_dropout
         requires_grad_ setitem copy view_as_real masked_select""",
     # each number of the output is one number of the input, whichever is the largest
@@ -98,6 +100,11 @@ class Call:
         if self.in_place:
             args = (args[0].clone(), *args[1:])
         return self.function(*args, **kwargs)
+
+    @property
+    def twice(self) -> bool:
+        """Whether one operand stands in several places (``x * x``)."""
+        return sum(isinstance(t, Tensor) and t.requires_grad for t in tensors_in(self)) > len(self.operands)
 
     def __str__(self) -> str:
         return f"operation {self.name} in layer {self.layer or '(the network itself)'}"
@@ -184,6 +191,8 @@ def tensors_in(call: Call) -> list[Tensor]:
 
 def _product_with_constant(call: Call) -> Affine | None:
     """``x @ w``, ``w @ x`` or an einsum of the two, where only ``x`` depends on the input."""
+    if len(call.operands) != 1:
+        return None
     (x,) = call.operands
     others = [t for t in tensors_in(call) if t is not x]
     return with_constant(call, x, others[0]) if len(others) == 1 else None

@@ -51,11 +51,13 @@ def hand_out(
     bias: Tensor | None = None,
     epsilon: float = 0.0,
     positive: bool = False,
+    floor: float = 0.0,
 ) -> Handed:
     """Σ_j n_ij·R_j/d_j with n_ij = Σ over ``parts`` of x_i·w_ij and d_j = Σ_i n_ij + bias_j; and what is left of R_j.
 
     epsilon: added to d away from zero, as a share of each sample's root mean square of d. positive: no n
-    is negative, so that either all of R_j is handed out or, where d_j is 0, nothing.
+    is negative, so that either all of R_j is handed out or, where d_j is 0, nothing. floor: a d_j below this share
+    of the sample's largest counts as 0, where n is a difference and may be rounding alone.
     """
     with torch.enable_grad():
         leaves = [x.detach().requires_grad_(True) for x, _ in parts]
@@ -64,12 +66,15 @@ def hand_out(
         n = total.detach()
         d = n + SMALLEST if positive else away_from_zero(n if bias is None else n + bias, epsilon)
         share = torch.div(relevance, d, out=d)
+        if floor:
+            nobody = n <= floor * n.flatten(1).amax(1).view(-1, *[1] * (n.ndim - 1))
+            share = share.masked_fill_(nobody, 0)
         backs = torch.autograd.grad(total, leaves, share)
     given = backs[0] * parts[0][0]
     for back, (x, _) in zip(backs[1:], parts[1:], strict=True):
         given.addcmul_(x, back)
     if positive:
-        nobody = n == 0
+        nobody = nobody if floor else n == 0
         return given, relevance * nobody if bool(nobody.any()) else None
     left = relevance - share.mul_(n)
     return given, left if float(left.abs().amax()) > NEGLIGIBLE * float(relevance.abs().amax()) else None
@@ -83,7 +88,7 @@ def away_from_zero(d: Tensor, epsilon: float) -> Tensor:
 def _step(d: Tensor, epsilon: float) -> Tensor:
     step = torch.full((1,) * d.ndim, SMALLEST, dtype=d.dtype, device=d.device)
     if epsilon:
-        step = step + epsilon * d.flatten(1).square().mean(1).sqrt().view(-1, *[1] * (d.ndim - 1))
+        step = step + epsilon * d.reshape(len(d), -1).square().mean(1).sqrt().view(-1, *[1] * (d.ndim - 1))
     return torch.copysign(step, d)
 
 
@@ -165,7 +170,7 @@ def z_box(affine: Affine, x: Tensor, relevance: Tensor) -> Handed:
         raise BadInput(what, cure="use it for first layers, or use w_square or flat")
     low, high = affine.bounds
     parts = [(x, affine.weight), (-low, affine.weight.clamp(min=0)), (-high, affine.weight.clamp(max=0))]
-    return hand_out(affine, parts, relevance, positive=True)
+    return hand_out(affine, parts, relevance, positive=True, floor=1e-5)
 
 
 @rules.register("w_square", source="arXiv:1512.02479, eq. 12")

@@ -22,11 +22,13 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as tree
 
-from pellucid.attribution.passes import backward
+from pellucid.attribution.passes import gradients_of
 from pellucid.attribution.relevance.operations import GATES, KINDS, Call, spelled
+from pellucid.attribution.relevance.rules import spread
 from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
 from pellucid.models.network import Network
+from pellucid.models.parts import Behind
 
 #: The backward pass of a call: the output's relevance and the saved operands in, one relevance an operand out.
 Back = Callable[..., tuple[Tensor, ...]]
@@ -65,12 +67,11 @@ class Tape(TorchFunctionMode):
         super().__init__()
         self.interpretation, self.safe = interpretation, safe
         self.calls = 0
-        self.last_weighted = -1
         self._path: list[str] = [""]
 
-    def begin(self, x: Tensor, bounds: tuple[Tensor, Tensor] | None = None) -> Tensor:
-        """The input [N, …] as the tape's first tensor; gradients can be taken to it. bounds: as in Trace."""
-        return self._marked(x.detach().clone().requires_grad_(True), Trace(raw=True, bounds=bounds))
+    def begin(self, x: Tensor, *, raw: bool = True, bounds: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        """What enters [N, …] as the tape's first tensor; gradients can be taken to it. raw, bounds: as in Trace."""
+        return self._marked(x.detach().clone().requires_grad_(True), Trace(raw=raw, bounds=bounds))
 
     @contextmanager
     def watching(self, module: nn.Module) -> Iterator[Tape]:
@@ -99,8 +100,10 @@ class Tape(TorchFunctionMode):
             return func(*args, **kwargs)
         name, reverse, in_place = spelled(func, args, kwargs)
         kind = KINDS.get(name, "unknown")
-        if kind == "unknown" and not in_place and not dynamic(func(*args, **kwargs)):
-            return func(*args, **kwargs)  # a shape, a comparison, a detached copy
+        if kind == "unknown" and not in_place:
+            found = func(*args, **kwargs)
+            if not dynamic(found):
+                return found  # a shape, a comparison, a detached copy
         self._known(operands, name)
         inherited = Trace(raw=all(trace(o).raw for o in operands), gate=all(trace(o).gate for o in operands))
         args, kwargs = tree.tree_map(lambda leaf: leaf, (args, kwargs))  # a list among them may grow later
@@ -109,17 +112,18 @@ class Tape(TorchFunctionMode):
             output = func(*args, **kwargs)
             self._marked(args[0] if name in ("setitem", "copy") else output, _after(call, inherited))
             return output
-        if kind == "compound":
-            with self:
-                return _DECOMPOSED[name](*args, **kwargs)
-        self.calls += 1
-        if kind in ("weighted", "matmul"):
-            self.last_weighted = call.index
+        self.calls += kind != "compound"
         if not in_place:
-            return self._marked(self.interpretation.meet(call, self), _after(call, inherited))
+            return self._met(call, inherited)
         # Some code discards the result of an in-place call, so the tensor itself must change as well.
-        output = self.interpretation.meet(self._out_of_place(call), self)
-        return self._marked(args[0].copy_(output), _after(call, inherited))
+        output = self._met(self._out_of_place(call), inherited)
+        return self._marked(args[0].copy_(output), trace(output))
+
+    def _met(self, call: Call, inherited: Trace) -> Any:
+        if call.kind == "compound":
+            with self:
+                return _DECOMPOSED[call.name](*call.args, **call.kwargs)
+        return self._marked(self.interpretation.meet(call, self), _after(call, inherited))
 
     def _out_of_place(self, call: Call) -> Call:
         """The call on a copy of what it overwrites."""
@@ -148,10 +152,17 @@ class Tape(TorchFunctionMode):
                 cure = "scripted modules and custom autograd functions have no rules: use their plain Python form"
                 raise BadInput(what, cure=cure)
 
-    def score(self, network: Network, start: Tensor, target: Target) -> Tensor:
-        """The target's values [N] for ``begin``'s result, with the interpretation's backward pass."""
+    def output(self, network: Network, start: Tensor) -> Any:
+        """The network's output for ``begin``'s result, with the interpretation's backward pass."""
         with torch.enable_grad(), self.watching(network.module):
-            output = network(start)
+            found = network(start.clone())  # some networks write into what they are given
+            self._known(dynamic(found), "the output")
+        return found
+
+    def score(self, network: Network, start: Tensor, target: Target) -> Tensor:
+        """The target's values [N], itself under the interpretation."""
+        with torch.enable_grad(), self.watching(network.module):
+            output = network(start.clone())
             self._known(dynamic(output), "the output")
             return target(output)
 
@@ -238,17 +249,44 @@ def flow(
     """What flows back to ``x`` from the target's values; and those values [N].
 
     make: a fresh interpretation. bounds: of the input, as in Trace. times_score: each value sends itself
-    back, as a relevance does; else each sends 1, as a gradient does.
+    back, as a relevance does; else each sends 1, as a gradient does. The target itself is not interpreted: what
+    it takes from each output is the gradient times that output, so that in ``a - b`` each has its own.
     """
+    inside = any(isinstance(part, Behind) for part in network.parts)
 
     def run(safe: bool) -> tuple[Tensor, Tensor]:
         tape = Tape(make(), safe=safe)
-        start = tape.begin(x, bounds)
-        score = tape.score(network, start, target)
-        seed = score.detach() if times_score else None
-        return backward(score, start, target, seed=seed), score.detach()
+        start = tape.begin(x, raw=not inside, bounds=bounds)
+        output = tape.output(network, start)
+        score, sent = _sent(output, target, times_score=times_score)
+        outputs = [o for o, _ in sent]
+        found = torch.autograd.grad(outputs, start, [s for _, s in sent], allow_unused=True)[0]
+        return torch.zeros_like(x) if found is None else found, score
 
     return again_if_overwritten(run)
+
+
+def _sent(output: Any, target: Target, *, times_score: bool) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """The target's values [N], and what it sends back to each tensor of the network's output."""
+    outputs = dynamic(output)
+    leaves = {id(o): o.detach().requires_grad_(True) for o in outputs}
+    with torch.enable_grad():
+        score = target(tree.tree_map(lambda leaf: leaves.get(id(leaf), leaf), output))
+        grads = gradients_of(score, list(leaves.values()), target)
+    used = [(o, g) for o, g in zip(outputs, grads, strict=True) if g is not None]
+    score = score.detach()
+    if not times_score:
+        return score, used
+    if target.squash is not None:  # a softmax hands on what it gets
+        (logits, _), *_ = used
+        return score, [(logits, target.share_of(logits.detach()))]
+    shares = [g * o.detach() for o, g in used]
+    if all(len(s) == len(score) for s in shares):  # what the target does beyond a weighted sum
+        total = torch.stack([s.flatten(1).sum(1) for s in shares]).sum(0)
+        shares = [
+            s.view_as(o) for s, (o, _) in zip(spread(score - total, [s.flatten(1) for s in shares]), used, strict=True)
+        ]
+    return score, [(o, s) for (o, _), s in zip(used, shares, strict=True)]
 
 
 # -- attention ------------------------------------------------------------------------------------
