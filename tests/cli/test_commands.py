@@ -142,7 +142,7 @@ def test_the_python_lines_reproduce_the_run(tmp_path: Path) -> None:
     scope: dict[str, Any] = {}
     exec("\n".join(l for l in lines if not l.startswith(("e =", "e.", "v"))), scope)
     again = [eval(l.removeprefix("e = "), scope) for l in lines if l.startswith("e =")]
-    assert len(again) == len(told) == 3
+    assert len(again) == len(told) == 4
     assert [e.receipt.layer for e in again] == [e.receipt.layer for e in told]
     for ours, theirs in zip(again, told, strict=True):
         np.testing.assert_array_equal(ours.values, theirs.values)
