@@ -62,7 +62,7 @@ def test_fitted_patterns_explain(
     code, out, err = call(monkeypatch, capfd, "explain", "example:cat", *model, *ask)
     assert code == 0, err
     (found,) = json.loads(out)["photos"][0]["explanations"]
-    assert found["receipt"]["samples"] == 3
+    assert any("fitted to 3 images" in n for n in found["receipt"]["notes"])
     (shown,) = pellucid.load(Path("pellucid-report/explanations.npz")).values()
     assert shown.options["patterns"] == "patterns.npz"
 

@@ -135,7 +135,7 @@ def _of_layer(
         samples=most("samples"),
         error=most("error"),
         layer=layer,
-        layer_reason="as asked: it is the layer's output that is explained",
+        layer_reason="its output is what is explained, instead of the input",
         fallbacks=all_of("fallbacks"),
         notes=all_of("notes"),
     )

@@ -34,6 +34,12 @@ Estimator = Literal["relu", "linear"]
 #: No score is so large; a deep network's projected signal may be.
 FAR_FROM_ANY_SCORE = 1e6
 
+#: Beyond this the signal is projected once more, that much smaller, before float32 ends.
+HUGE = 1e30
+
+#: Fewer images than this are said to be few.
+FEW = 100
+
 #: Activations that are open for positive inputs, whose patterns the two-component estimator fits.
 _RECTIFIERS = frozenset({"relu", "relu6", "hardtanh", "leaky_relu", "elu", "gelu", "silu", "hardswish", "clamp_min"})
 
@@ -205,9 +211,7 @@ class Moments:
 
 
 @methods.register("pattern_net", group="signal", source="arXiv:1705.05598", cost="1 gradient, patterns fitted once")
-def pattern_net(
-    network: Network, x: Tensor, target: Target, *, patterns: str | Path | Patterns | None = None
-) -> Attribution:
+def pattern_net(network: Network, x: Tensor, target: Target, *, patterns: str | Patterns | None = None) -> Attribution:
     """The signal that the network detects, projected back through its patterns (§4).
 
     patterns: from ``pellucid.fit_patterns``, or the file that ``pellucid patterns fit`` wrote.
@@ -219,7 +223,7 @@ def pattern_net(
     "pattern_attribution", group="attribution", source="arXiv:1705.05598", cost="1 gradient, patterns fitted once"
 )
 def pattern_attribution(
-    network: Network, x: Tensor, target: Target, *, patterns: str | Path | Patterns | None = None
+    network: Network, x: Tensor, target: Target, *, patterns: str | Patterns | None = None
 ) -> Attribution:
     """What the signal contributes: back through weights times patterns, so that distractors get nothing (§4).
 
@@ -275,19 +279,25 @@ def _through_patterns(
 
     make = partial(_Backward, patterns, times_weights)
     parts = torch.arange(len(x)).split(ready.batch_size(x, gradient=True))
+    run = lambda scale: torch.cat(  # noqa: E731
+        [flow(ready, x[r], target.rows(r), make, scale=scale)[0] for r in track(parts, "patterns")]
+    )
     with untouched(ready.module):
-        maps = [flow(ready, x[rows], target.rows(rows), make)[0] for rows in track(parts, "patterns")]
-    found = torch.cat(maps)
-    return Attribution(found, samples=patterns.images, notes=_cautions(patterns, found))
+        found = run(1.0)
+        if not float(found.abs().max()) < HUGE:
+            found = run(1 / HUGE)
+    return Attribution(found, notes=_cautions(patterns, found))
 
 
 def _cautions(patterns: Patterns, found: Tensor) -> tuple[str, ...]:
     """What a reader must know of the fit and of the map's size."""
     notes = []
+    if patterns.images < FEW:
+        notes.append(f"the patterns were fitted to {patterns.images} images: take a few hundred")
     silent = max(patterns.silent.values(), default=0.0)
     if silent:
         notes.append(f"up to {silent:.0%} of a layer's neurons never fired in fitting: fit to more images")
-    if float(found.abs().max()) > FAR_FROM_ANY_SCORE:
+    if not HUGE**-0.5 < float(found.abs().max()) < FAR_FROM_ANY_SCORE:
         notes.append("patterns of many layers multiply: the map's shape counts, its size means nothing")
     return tuple(notes)
 

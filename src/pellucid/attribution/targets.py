@@ -88,6 +88,10 @@ def keypoint(output: int, what: Literal["height", "x", "y"] = "height") -> Funct
 
 def _maps(result: Any, output: int, what: str) -> Tensor:
     maps = first_tensor(result)
+    if not isinstance(output, int):
+        raise BadInput(
+            f"{output!r} is no index of an output", cure="pass a whole number; net.class_index(name) knows it"
+        )
     if maps.ndim != 4 or not -maps.shape[1] <= output < maps.shape[1]:
         wanted = f"[N, more than {output}, H, W]" if output >= 0 else "[N, outputs, H, W]"
         cure = "pass the network whose output is meant"

@@ -19,8 +19,11 @@ from pellucid.attribution.relevance.operations import Affine
 from pellucid.core.errors import BadInput
 from pellucid.core.registry import Registry
 
-#: Keeps 0/0 at 0: far below any relevance, far above where float32 ends.
-SMALLEST = 1e-20
+#: Keeps 0/0 at 0: far below any contribution, far above where float32 ends.
+SMALLEST = 1e-30
+
+#: A sum of contributions below this is nobody (masked attention leaves 1e-44): SMALLEST would take part of its share.
+NOBODY = 1e-24
 
 #: A remainder below this share of the largest relevance is rounding.
 NEGLIGIBLE = 1e-6
@@ -56,8 +59,8 @@ def hand_out(
     """Σ_j n_ij·R_j/d_j with n_ij = Σ over ``parts`` of x_i·w_ij and d_j = Σ_i n_ij + bias_j; and what is left of R_j.
 
     epsilon: added to d away from zero, as a share of each sample's root mean square of d. positive: no n
-    is negative, so that either all of R_j is handed out or, where d_j is 0, nothing. floor: a d_j below this share
-    of the sample's largest counts as 0, where n is a difference and may be rounding alone.
+    is negative, so that either all of R_j is handed out or, where d_j is nearly 0, nothing. floor: a d_j below
+    this share of the sample's largest counts as 0, where n is a difference and may be rounding alone.
     """
     with torch.enable_grad():
         leaves = [x.detach().requires_grad_(True) for x, _ in parts]
@@ -74,7 +77,7 @@ def hand_out(
     for back, (x, _) in zip(backs[1:], parts[1:], strict=True):
         given.addcmul_(x, back)
     if positive:
-        nobody = nobody if floor else n == 0
+        nobody = nobody if floor else n.abs() < NOBODY
         return given, relevance * nobody if bool(nobody.any()) else None
     left = relevance - share.mul_(n)
     return given, left if float(left.abs().amax()) > NEGLIGIBLE * float(relevance.abs().amax()) else None
@@ -152,7 +155,7 @@ def alpha_beta(affine: Affine, x: Tensor, relevance: Tensor, *, alpha: float = 2
         raise BadInput(f"alpha_beta({alpha:g}, {beta:g})", cure="choose alpha − beta = 1 and beta ≥ 0, as (2, 1)")
     found = hand_out(affine, _positive(affine, x), alpha * relevance, positive=True)
     if beta:
-        # Negative shares over a negative sum: the denominator's sign cancels, so 0 alone is nobody.
+        # Negative shares over a negative sum: the signs cancel.
         found = _added(found, hand_out(affine, _positive(affine, x, sign=-1), -beta * relevance))
     return found
 

@@ -245,12 +245,14 @@ def flow(
     *,
     bounds: tuple[Tensor, Tensor] | None = None,
     times_score: bool = True,
+    scale: float = 1.0,
 ) -> tuple[Tensor, Tensor]:
     """What flows back to ``x`` from the target's values; and those values [N].
 
     make: a fresh interpretation. bounds: of the input, as in Trace. times_score: each value sends itself
     back, as a relevance does; else each sends 1, as a gradient does. The target itself is not interpreted: what
-    it takes from each output is the gradient times that output, so that in ``a - b`` each has its own.
+    it takes from each output is the gradient times that output, so that in ``a - b`` each has its own. scale:
+    what is sent is multiplied by it.
     """
     inside = any(isinstance(part, Behind) for part in network.parts)
 
@@ -260,7 +262,7 @@ def flow(
         output = tape.output(network, start)
         score, sent = _sent(output, target, times_score=times_score)
         outputs = [o for o, _ in sent]
-        found = torch.autograd.grad(outputs, start, [s for _, s in sent], allow_unused=True)[0]
+        found = torch.autograd.grad(outputs, start, [s * scale for _, s in sent], allow_unused=True)[0]
         return torch.zeros_like(x) if found is None else found, score
 
     return again_if_overwritten(run)

@@ -28,6 +28,8 @@ def open_file(request: Request) -> Network:
         return Network(module, request.input, f"file:{path}", classes=request.classes, weights=place.name)
     if architecture is None:
         cure = "pass architecture=, --architecture on the command line (for example timm:resnet18)"
+        if place.suffix != ".safetensors":
+            cure += "; if it holds a whole module that you trust, trust=True, --trust"
         raise BadInput("a file of weights alone does not say which network it belongs to", where=path, cure=cure)
     state = read_state_dict(place, trust=request.trust)
     network = _shaped_like(architecture, state)
