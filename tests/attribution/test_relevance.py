@@ -413,6 +413,16 @@ def test_reveal_cancel_by_hand() -> None:
     np.testing.assert_allclose(whole, contributions * (2 / 2), rtol=1e-6)  # from relu(1) = 1 to relu(3) = 3
 
 
+def test_where_parts_cannot_be_told_apart_is_said() -> None:
+    assert pellucid.explain(network("modules"), images(), "deeplift", 1, rule="reveal_cancel").receipt.notes == ()
+    found = pellucid.explain(network("residual"), images(), "deeplift", 1, rule="reveal_cancel")
+    assert found.receipt.notes == ()
+    between = Body(lambda x: F.relu(x.flip(3)) + F.relu(x))
+    (note,) = pellucid.explain(opened(between), images(), "deeplift", 1, rule="reveal_cancel").receipt.notes
+    assert note.startswith("1 of 2 activations")
+    assert pellucid.explain(opened(between), images(), "deeplift", 1).receipt.notes == ()
+
+
 @pytest.mark.filterwarnings("ignore::UserWarning")  # the judge's own
 def test_rescale_against_captum() -> None:
     """Without max-pooling, where both are complete and share out differently."""

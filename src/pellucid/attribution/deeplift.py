@@ -38,7 +38,7 @@ def deeplift(
     whole difference; "reveal_cancel" takes its positive and negative parts apart, so that what cancels shows.
     """
     start = baseline_of(network, x, baseline)
-    maps, changes = [], []
+    maps, changes, notes = [], [], set()
     parts = torch.arange(len(x)).split(max(1, network.batch_size(x, gradient=True) // 2))
     for rows in track(parts, "deeplift"):
         found = again_if_overwritten(
@@ -48,16 +48,22 @@ def deeplift(
         )
         maps.append(found[0])
         changes.append(found[1])
-    return Attribution(torch.cat(maps), expected=torch.cat(changes))
+        notes.add(found[2])
+    return Attribution(torch.cat(maps), expected=torch.cat(changes), notes=tuple(sorted(filter(None, notes))))
 
 
 def _between(
     network: Network, start: Tensor, end: Tensor, target: Target, *, reveal: bool, safe: bool
-) -> tuple[Tensor, Tensor]:
-    """The contributions of ``end − start`` [N, C, H, W], and the change of the target [N]."""
+) -> tuple[Tensor, Tensor, str]:
+    """The contributions of ``end − start`` [N, C, H, W], the change of the target [N], and what to note."""
     reference = Reference(safe=safe)
-    first, second = Tape(reference), Tape(Differences(reference, reveal), safe=safe)
-    before = first.score(network, first.begin(start), target)
+    differences = Differences(reference, reveal)
+    first, second = Tape(reference), Tape(differences, safe=safe)
+    before = first.score(network, first.begin(start), target).detach()
     leaf = second.begin(end)
     after = second.score(network, leaf, target)
-    return (end - start) * backward(after, leaf, target), (after - before).detach()
+    note = ""
+    if reveal and differences.revealed < differences.activations:
+        only = f"{differences.revealed} of {differences.activations} activations directly follow their layer"
+        note = f"{only}, where reveal_cancel applies; the others took rescale"
+    return (end - start) * backward(after, leaf, target), (after - before).detach(), note

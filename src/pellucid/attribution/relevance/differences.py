@@ -68,6 +68,8 @@ class Differences:
     reference: Reference
     reveal_cancel: bool = False
     parts: dict[int, tuple[Tensor, Tensor, Tensor]] = field(default_factory=dict)
+    activations: int = 0
+    revealed: int = 0
 
     def meet(self, call: Call, tape: Tape) -> Any:
         """The call's output, its multiplier as backward pass where it is not linear."""
@@ -80,7 +82,9 @@ class Differences:
             return tape.ruled(call, lambda grad, *after: _unknown(call, grad, after, ()))
         before = self.reference.operands(call)
         parts = self.parts.get(trace(call.operands[0]).maker) if call.kind == "activation" else None
+        self.activations += call.kind == "activation"
         if parts is not None:
+            self.revealed += 1
             return _revealed(call, tape, *parts)
 
         def back(grad: Tensor, *after: Tensor) -> tuple[Tensor, ...]:
