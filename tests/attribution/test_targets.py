@@ -101,6 +101,12 @@ def test_a_class_of_a_map_means_where_it_wins() -> None:
     wanted = won[:, None] * net.module.mix.weight[2].detach()[None] / won.sum((1, 2))[:, None, None, None]
     for target in ("cat", 2, targets.segmentation(2)):
         np.testing.assert_allclose(pellucid.explain(net, x, "gradient", target).values, wanted, atol=1e-6)
+    with pytest.raises(pellucid.BadInput, match="no output 7 in a segmentation map; pass 0 to 3"):
+        pellucid.explain(net, x, "gradient", targets.segmentation(7))
+    ant = pellucid.explain(net, x, "gradient", "ant").values
+    both = pellucid.explain(net, x, "gradient", "cat - ant")
+    np.testing.assert_allclose(both.values, wanted.numpy() - ant, atol=1e-6)
+    assert both.target == ("cat - ant",) * 2
     with pytest.raises(pellucid.BadInput, match=r"map of classes \(mostly .*%"):
         pellucid.explain(net, x, "gradient")
 

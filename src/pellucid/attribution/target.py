@@ -126,8 +126,8 @@ def _terms(network: Network, wanted: Any) -> list[tuple[int, str]]:
     except BadInput:
         first, *rest = re.split(r" ([+-]) ", wanted)
         return [
-            (1, first),
-            *((1 if sign == "+" else -1, name) for sign, name in zip(rest[::2], rest[1::2], strict=True)),
+            (1, first.strip()),
+            *((1 if sign == "+" else -1, name.strip()) for sign, name in zip(rest[::2], rest[1::2], strict=True)),
         ]
     return []
 
@@ -136,7 +136,7 @@ def _of_terms(network: Network, scores: Tensor, terms: list[tuple[int, str]], na
     """A sum of classes' scores, or of their probabilities."""
     weights = torch.zeros_like(scores[0])
     for sign, term in terms:
-        weights[_index(network, term.strip(), scores.shape[1])] += sign
+        weights[_index(network, term, scores.shape[1])] += sign
     return Target((name,) * count, weights=weights, of=_kind(network, of), squash=_squash(network, of))
 
 
@@ -147,8 +147,14 @@ def _of_map(network: Network, scores: Tensor, wanted: Any, count: int, of: Of) -
         seen = ", ".join(f"{network.class_name(int(i))} {shares[i]:.0%}" for i in shares.argsort(descending=True)[:3])
         cure = "pass one class's name or index, or pellucid.targets.segmentation(index, mask)"
         raise BadInput(f"the output is a map of classes (mostly {seen})", where=network.name, cure=cure)
-    index = _index(network, wanted, scores.shape[1])
-    return Target((network.class_name(index),) * count, function=segmentation(index), of="function")
+    terms = _terms(network, wanted) or [(1, wanted)]
+    parts = [(sign, _index(network, term, scores.shape[1])) for sign, term in terms]
+    name = str(wanted) if len(parts) > 1 else network.class_name(parts[0][1])
+
+    def total(output: Any) -> Tensor:
+        return torch.stack([sign * segmentation(index)(output) for sign, index in parts]).sum(0)
+
+    return Target((name,) * count, function=total, of="function")
 
 
 def _one_each(wanted: Any, count: int) -> list[Any]:

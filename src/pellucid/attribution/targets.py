@@ -93,9 +93,10 @@ def _maps(result: Any, output: int, what: str) -> Tensor:
             f"{output!r} is no index of an output", cure="pass a whole number; net.class_index(name) knows it"
         )
     if maps.ndim != 4 or not -maps.shape[1] <= output < maps.shape[1]:
-        wanted = f"[N, more than {output}, H, W]" if output >= 0 else "[N, outputs, H, W]"
+        if maps.ndim == 4:
+            raise BadInput(f"there is no output {output} in {what}", cure=f"pass 0 to {maps.shape[1] - 1}")
         cure = "pass the network whose output is meant"
-        raise BadInput(f"the output's shape is {tuple(maps.shape)}, which is not {what} {wanted}", cure=cure)
+        raise BadInput(f"the output's shape is {tuple(maps.shape)}, which is not {what} [N, outputs, H, W]", cure=cure)
     return maps
 
 
