@@ -20,8 +20,7 @@ from pellucid.models.parts import Behind
 
 Fallback = Literal["error", "gradient"]
 
-#: From this ratio of Σ|R| to the score on, a map is warned of; the default composite stayed below 20 on forty
-#: architectures.
+#: From this ratio of Σ|R| to the score on, a map is warned of.
 CANCELLING = 100.0
 
 
@@ -30,7 +29,7 @@ CANCELLING = 100.0
     group="attribution",
     source="doi:10.1371/journal.pone.0130140",
     laws=frozenset({"conservation"}),
-    cost="3 to 5 gradients",
+    cost="2 to 6 gradients",
 )
 def lrp(
     network: Network,
@@ -59,7 +58,7 @@ def lrp(
     group="attribution",
     source="arXiv:1512.02479",
     laws=frozenset({"conservation"}),
-    cost="3 to 5 gradients",
+    cost="2 to 6 gradients",
 )
 def deep_taylor(
     network: Network, x: Tensor, target: Target, *, bounded: bool = False, fallback: Fallback = "error"

@@ -109,11 +109,7 @@ def _rule(text: str) -> Rule:
     if len(values) > len(names):
         what = f"{entry.name} takes {len(names)} numbers, not {len(values)}"
         raise BadInput(what, cure=f"its parameters: {', '.join(names) or 'none'}")
-    return _named(entry.function, dict(zip(names, values, strict=False)))
-
-
-def _named(function: Rule, options: Mapping[str, float]) -> Rule:
-    return partial(function, **options) if options else function
+    return partial(entry.function, **dict(zip(names, values, strict=False)))
 
 
 def _numbers(text: str | None, whole: str) -> list[float]:

@@ -155,16 +155,17 @@ class Tape(TorchFunctionMode):
     def output(self, network: Network, start: Tensor) -> Any:
         """The network's output for ``begin``'s result, with the interpretation's backward pass."""
         with torch.enable_grad(), self.watching(network.module):
-            found = network(start.clone())  # some networks write into what they are given
-            self._known(dynamic(found), "the output")
-        return found
+            return self._seen(network, start)
 
     def score(self, network: Network, start: Tensor, target: Target) -> Tensor:
         """The target's values [N], itself under the interpretation."""
         with torch.enable_grad(), self.watching(network.module):
-            output = network(start.clone())
-            self._known(dynamic(output), "the output")
-            return target(output)
+            return target(self._seen(network, start))
+
+    def _seen(self, network: Network, start: Tensor) -> Any:
+        found = network(start.clone())  # some networks write into what they are given
+        self._known(dynamic(found), "the output")
+        return found
 
     def ruled(self, call: Call, back: Back, *, inputs: tuple[Tensor, ...] | None = None, save: bool = True) -> Any:
         """The call's output with ``back(relevance, *inputs)`` as its backward pass.
