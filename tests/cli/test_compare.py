@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -84,19 +83,6 @@ def test_the_python_lines_reproduce_the_sheet(made: tuple[Path, dict[str, Any]],
     for row, photo in zip(again.explanations, summary["photos"], strict=True):
         for explanation, told in zip(row, photo["explanations"], strict=True):
             np.testing.assert_array_equal(explanation.values, stored[told["array"]].values)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Any:
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        assert not os.environ.get("CI"), "no Chromium is installed"
-        pytest.skip("no Chromium is installed")
-    with sync_api.sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
-        yield opened
-        opened.close()
 
 
 #: Elements whose text is wider than they are: cut off, or written over the neighbour.
