@@ -25,6 +25,7 @@ lint: $(READY)
 bench: $(READY)
 	$(BIN)/python -m benchmarks
 	$(BIN)/python -m benchmarks.relevance
+	$(BIN)/python -m benchmarks.conservation
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv
