@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pellucid.core.errors import BadInput
+from pellucid.data.images import EXAMPLES
 
 #: Endings by which a picture in a folder is known.
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".ppm", ".pgm")
@@ -14,10 +15,13 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".
 def pictures_in(sources: Sequence[str]) -> list[str]:
     """Every named file, and for a folder all pictures in it and below, in the order of their names.
 
-    What is hidden (a name that begins with a dot) is left out. A folder without pictures is an error.
+    ``example:*`` stands for all examples. What is hidden (a name that begins with a dot) is left out. A folder without pictures is an error.
     """
     found: list[str] = []
     for source in sources:
+        if source == "example:*":
+            found += [f"example:{name}" for name in EXAMPLES]
+            continue
         path = Path(source).expanduser()
         if not path.is_dir():
             found.append(source)  # a file, an example's name, or a mistake that reading it will tell

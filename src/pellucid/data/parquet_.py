@@ -1,4 +1,4 @@
-"""Matrices in Parquet files. The only file that needs pyarrow, which is the extra ``tables``."""
+"""Parquet files: matrices, and tables about pictures. Reading needs pyarrow, which is the extra ``tables``."""
 
 from __future__ import annotations
 
@@ -16,11 +16,7 @@ def read(file: BinaryIO, check_shape: Callable[[tuple[int, ...]], None]) -> np.n
 
     check_shape: refuses what is too large, before anything but the file's own description is read.
     """
-    try:
-        from pyarrow import parquet
-    except ImportError as error:
-        cure = 'pip install "pellucid[tables]"'
-        raise BadInput("reading Parquet files needs pyarrow, which is not installed", cure=cure) from error
+    parquet = _pyarrow()
     try:
         stored = parquet.ParquetFile(file)
         check_shape((stored.metadata.num_rows, len(stored.schema_arrow)))
@@ -32,6 +28,26 @@ def read(file: BinaryIO, check_shape: Callable[[tuple[int, ...]], None]) -> np.n
         cure = "get it again from where it came"
         raise BadInput(f"this is no Parquet file, or it is damaged ({error})", cure=cure) from error
     return np.stack(columns, axis=1)
+
+
+def columns(file: BinaryIO) -> dict[str, list[str]]:
+    """Every column's cells as text, by the column's name; an empty cell is an empty text."""
+    parquet = _pyarrow()
+    try:
+        table = parquet.ParquetFile(file).read()
+        return {name: ["" if c is None else str(c) for c in table[name].to_pylist()] for name in table.column_names}
+    except Exception as error:  # Arrow's own kinds, OSError, KeyError for doubled names
+        cure = "get it again from where it came"
+        raise BadInput(f"this is no Parquet file, or it is damaged ({error})", cure=cure) from error
+
+
+def _pyarrow() -> Any:
+    try:
+        from pyarrow import parquet
+    except ImportError as error:
+        cure = 'pip install "pellucid[tables]"'
+        raise BadInput("reading Parquet files needs pyarrow, which is not installed", cure=cure) from error
+    return parquet
 
 
 def _check_columns(schema: Any) -> None:

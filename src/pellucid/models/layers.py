@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from pellucid.core.errors import BadInput, near
 from pellucid.models.capture import tensors_in
+from pellucid.models.grids import Grid, grid_of
 from pellucid.models.prepare import untouched
 
 
@@ -22,8 +24,9 @@ class Layer:
 
     shape: of its last output for one sample, without the sample axis; None where it gave no tensor.
     calls: how often it ran. order: when it finished, among all. resolution, input_resolution:
-    (height, width) of a feature map that it gives or takes. stage: 1, 2, … where it is the
-    representative of a resolution, else None.
+    (height, width) of a feature map that it gives or takes. grid: its places, also where they are tokens or
+    its channels come last. stage: 1, 2, … where it is the representative of a resolution (or of a part of the
+    depth, where tokens keep their number), else None.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Layer:
 
     resolution: tuple[int, int] | None = None
     input_resolution: tuple[int, int] | None = None
+    grid: Grid | None = None
+    input_grid: Grid | None = None
 
 
 def layer_tree(module: nn.Module, probe: Tensor) -> tuple[Layer, ...]:
@@ -47,7 +52,7 @@ def layer_tree(module: nn.Module, probe: Tensor) -> tuple[Layer, ...]:
     seen: dict[str, dict[str, Any]] = {}
     # The sizes that convolutions and their like take and give. Only a tensor of one of these is a
     # feature map: [24, 49, 49] may be attention, and [56, 56, 384] has its channels last.
-    sizes: set[tuple[int, ...]] = set()
+    sizes: set[tuple[int, int]] = set()
     known = {n: m for n, m in module.named_modules() if n}
     handles = []
     clock = itertools.count()
@@ -55,9 +60,11 @@ def layer_tree(module: nn.Module, probe: Tensor) -> tuple[Layer, ...]:
     def note(name: str, inputs: Any, output: Any) -> None:
         calls = seen[name]["calls"] + 1 if name in seen else 1
         given, shape = _shape(inputs), _shape(output)
-        seen[name] = {"calls": calls, "order": next(clock), "shape": shape, "given": given}
+        # Windows of attention are samples to the layers inside: their places are not the picture's.
+        whole = _samples(inputs) == _samples(output) == len(probe)
+        seen[name] = {"calls": calls, "order": next(clock), "shape": shape, "given": given, "whole": whole}
         if isinstance(known[name], _SPATIAL):
-            sizes.update(s[-2:] for s in (given, shape) if s and len(s) == 3)
+            sizes.update((s[1], s[2]) for s in (given, shape) if s and len(s) == 3)
 
     for name, each in known.items():
         handles.append(each.register_forward_hook(lambda m, i, o, name=name: note(name, i, o)))
@@ -71,9 +78,9 @@ def layer_tree(module: nn.Module, probe: Tensor) -> tuple[Layer, ...]:
     finally:
         for handle in handles:
             handle.remove()
-    layers = [_layer(n, m, seen.get(n), sizes) for n, m in known.items()]
-    stages = {name: i for i, name in enumerate(_representatives(layers, module), start=1)}
-    return tuple(replace(layer, stage=stages.get(layer.name)) for layer in layers)
+    size = (probe.shape[-2], probe.shape[-1]) if probe.ndim == 4 else (1, 1)
+    layers = [_layer(n, m, seen.get(n), sizes, size) for n, m in known.items()]
+    return _with_stages(layers, module)
 
 
 _SPATIAL = (
@@ -87,7 +94,12 @@ def _shape(value: Any) -> tuple[int, ...] | None:
     return next((tuple(t.shape[1:]) for t in tensors_in(value)), None)
 
 
-def _resolution(shape: tuple[int, ...] | None, sizes: set[tuple[int, ...]]) -> tuple[int, int] | None:
+def _samples(value: Any) -> int | None:
+    """How many samples the first tensor holds."""
+    return next((len(t) for t in tensors_in(value) if t.ndim), None)
+
+
+def _resolution(shape: tuple[int, ...] | None, sizes: set[tuple[int, int]]) -> tuple[int, int] | None:
     """(height, width) of a feature map [channel, height, width]; None for all else, and for single pixels."""
     if shape is None or len(shape) != 3 or shape[-2:] not in sizes or shape[1] * shape[2] <= 1:
         return None
@@ -98,8 +110,11 @@ def _short(error: Exception) -> str:
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
-def _layer(name: str, module: nn.Module, fact: dict[str, Any] | None, sizes: set[tuple[int, ...]]) -> Layer:
-    fact = fact or {"calls": 0, "order": -1, "shape": None, "given": None}
+def _layer(
+    name: str, module: nn.Module, fact: dict[str, Any] | None, sizes: set[tuple[int, int]], size: tuple[int, int]
+) -> Layer:
+    fact = fact or {"calls": 0, "order": -1, "shape": None, "given": None, "whole": False}
+    grid = lambda shape: grid_of(shape, sizes, size) if fact["whole"] else None  # noqa: E731
     return Layer(
         name=name,
         type=type(module).__name__,
@@ -113,6 +128,8 @@ def _layer(name: str, module: nn.Module, fact: dict[str, Any] | None, sizes: set
         leaf=next(module.children(), None) is None,
         resolution=_resolution(fact["shape"], sizes),
         input_resolution=_resolution(fact["given"], sizes),
+        grid=grid(fact["shape"]),
+        input_grid=grid(fact["given"]),
     )
 
 
@@ -124,18 +141,47 @@ def stage_names(layers: Sequence[Layer]) -> list[str]:
     return [l.name for l in sorted((l for l in layers if l.stage), key=lambda l: l.stage or 0)]
 
 
-def _representatives(layers: list[Layer], module: nn.Module) -> list[str]:
+Places = Callable[[Layer], tuple[int, int] | None]
+
+#: How many blocks stand for the depth of a network whose tokens keep their number.
+TOKEN_STAGES = 4
+
+
+def _with_stages(layers: list[Layer], module: nn.Module) -> tuple[Layer, ...]:
+    """The layers with their stages: by resolution, of maps and (where that tells more apart) of what is laid out
+    otherwise; where the evidence leaves both, by depth too.
+    """
+    maps = _representatives(layers, module, lambda l: l.resolution)
+    turned = _representatives(layers, module, _map_or_turned)
+    names = turned if len(turned) > len(maps) else maps
+    staged = _numbered(layers, names)
+    if last_map(staged) is not None:
+        return staged
+    last = max((l.order for l in layers if l.name in names), default=-1)
+    return _numbered(layers, [*names, *_token_blocks([l for l in layers if l.order > last])])
+
+
+def _map_or_turned(layer: Layer) -> tuple[int, int] | None:
+    return layer.grid.size if layer.grid and layer.grid.kind != "tokens" else None
+
+
+def _numbered(layers: list[Layer], names: Sequence[str]) -> tuple[Layer, ...]:
+    stages = {name: i for i, name in enumerate(names, start=1)}
+    return tuple(replace(layer, stage=stages.get(layer.name)) for layer in layers)
+
+
+def _representatives(layers: list[Layer], module: nn.Module, places: Places) -> list[str]:
     """For each resolution the last layer that everything deeper is computed from, in order of execution.
 
     Left out are poolings, which only thin out what came before, and the inside of a block that
     leaves the resolution (its first half still has the old one, but a shortcut runs past it).
     """
     plain = {n for n, m in module.named_modules() if type(m) is nn.Sequential}
-    usable = [l for l in layers if l.resolution and "Pool" not in l.type and not _inside_transition(l, layers, plain)]
+    usable = [l for l in layers if places(l) and "Pool" not in l.type and not _inside_transition(l, layers, plain)]
     usable.sort(key=lambda l: l.order)
     by_size: dict[tuple[int, int], list[Layer]] = {}
     for layer in usable:
-        by_size.setdefault(layer.resolution or (0, 0), []).append(layer)
+        by_size.setdefault(places(layer) or (0, 0), []).append(layer)
     innermost = {size: next((l for l in reversed(ls) if l.leaf), ls[-1]) for size, ls in by_size.items()}
     chosen = []
     for size, candidates in by_size.items():
@@ -159,15 +205,25 @@ def _inside_transition(layer: Layer, layers: list[Layer], plain: set[str]) -> bo
     return False
 
 
+def _token_blocks(layers: Sequence[Layer]) -> list[str]:
+    """Some of the repeated blocks that pass tokens on, evenly spaced through the depth and ending with the last."""
+    tokens = sorted((l for l in layers if l.parameters and l.grid and l.grid.kind == "tokens"), key=lambda l: l.order)
+    siblings = Counter((l.name.rpartition(".")[0], l.type) for l in tokens)
+    repeated = [l for l in tokens if siblings[l.name.rpartition(".")[0], l.type] > 1]
+    outer = [l.name for l in repeated if not any(l.name.startswith(o.name + ".") for o in repeated)]
+    count = min(TOKEN_STAGES, len(outer))
+    return [outer[(i + 1) * len(outer) // count - 1] for i in range(count)]
+
+
 def last_map(layers: Sequence[Layer]) -> Layer | None:
     """The last stage, if the network's evidence passes through it; None where it goes on without a map.
 
     A vision transformer's patch embedding is a feature map too, but everything is decided after it.
     """
-    stages = stage_names(layers)
+    stages = [l for l in layers if l.stage and l.resolution]
     if not stages:
         return None
-    last = next(l for l in layers if l.name == stages[-1])
+    last = max(stages, key=lambda l: l.order)
     goes_on = [
         l for l in layers if l.order > last.order and l.own_parameters and not l.resolution and _positions(l) > 1
     ]

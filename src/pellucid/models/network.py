@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from pellucid.core.errors import BadInput, near
 from pellucid.models.capture import capture
+from pellucid.models.grids import Grid
 from pellucid.models.inputs import InputSpec
 from pellucid.models.layers import Layer, find, layer_tree, stage_names
 from pellucid.models.memory import batch_size
@@ -116,14 +117,44 @@ class Network:
         """The part behind ``layer``: takes its output [n, …], for the one sample ``x`` [1, C, H, W]."""
         return dataclasses.replace(self, parts=(*self.parts, Behind(self._last_call(layer), x)))
 
+    def maps(self, x: Tensor, names: Sequence[str]) -> dict[str, Tensor]:
+        """The named layers' outputs for ``x`` as feature maps, float32 on the CPU [n, C, height, width].
+
+        Of tokens those that stand for a place; what has its channels last is turned. Raises BadInput for a layer
+        without places, and for numbers that are not finite.
+        """
+        grids = {name: self._grid(name, x) for name in names}
+        taken = self.capture(x, names)
+        return {name: _finite_map(taken[name], grids[name], name) for name in names}
+
+    def spatial_layers(self, patterns: str | Sequence[str] | None = None) -> list[str]:
+        """The layers that the patterns name, each once, in that order (default: one a stage); all have places."""
+        if patterns is None:
+            names = self.stages()
+        else:
+            each = [patterns] if isinstance(patterns, str) else patterns
+            names = list(dict.fromkeys(name for pattern in each for name in self.layers(pattern)))
+        if not names:
+            cure = "name one with layers= (--layer; see pellucid layers)"
+            raise BadInput("no layer gives a feature map [channel, height, width]", where=self.name, cure=cure)
+        known = {layer.name: layer for layer in self.tree()}
+        for name in names:
+            # A single call of a module (``relu:2``) shows its shape only when it is taken.
+            if name in known and known[name].grid is None:
+                raise not_spatial(name, known[name].shape).at(self.name)
+        return names
+
+    def _grid(self, name: str, x: Tensor) -> Grid | None:
+        """Where the places of a layer's output for ``x`` lie; None where only the output itself can tell."""
+        layer = next((each for each in self.tree() if each.name == name), None)
+        if layer is None or layer.grid is None:
+            return None
+        return layer.grid.scaled(self.input.size, (x.shape[-2], x.shape[-1]))
+
     def channels_last(self, layer: str) -> bool:
-        """Whether a layer gives maps [N, H, W, channels], as Swin does: which two sides are like the input's."""
-        shape = next((each.shape for each in self.tree() if each.name == layer.partition(":")[0]), None) or ()
-        if len(shape) != 3:
-            return False
-        height, width = self.input.size
-        like = lambda a, b: abs(a * width - b * height) <= max(height, width)  # noqa: E731
-        return like(shape[0], shape[1]) and not like(shape[1], shape[2])
+        """Whether a layer gives maps [N, H, W, channels], as Swin does."""
+        grid = next((each.grid for each in self.tree() if each.name == layer.partition(":")[0]), None)
+        return grid is not None and grid.kind == "channels_last"
 
     def _last_call(self, layer: str) -> str:
         """``layer:2`` for a layer that is used twice: its plain name means its last use."""
@@ -262,6 +293,29 @@ class Network:
             "device": str(self.device),
             "dtype": str(self.dtype).removeprefix("torch."),
         }
+
+
+def _finite_map(output: Tensor, grid: Grid | None, name: str) -> Tensor:
+    if grid is None:
+        if output.ndim != 4 or output.shape[2] * output.shape[3] < 2:
+            raise not_spatial(name, tuple(output.shape[1:]))
+        grid = Grid(output.shape[2], output.shape[3], "map")
+    try:
+        maps = grid.maps(output)
+    except BadInput as error:
+        raise error.at(f"layer {name!r}") from error
+    if not torch.isfinite(maps).all():
+        bad = int((~torch.isfinite(maps)).sum())
+        cure = "check the weights (pellucid health), or choose an earlier layer"
+        raise BadInput(f"{bad} of {maps.numel()} activations are NaN or infinite", where=name, cure=cure)
+    return maps.detach().to("cpu", torch.float32)
+
+
+def not_spatial(name: str, shape: tuple[int, ...] | None) -> BadInput:
+    """The error for a layer without a feature map."""
+    cure = "choose one with a feature map [channel, height, width] (see pellucid layers)"
+    given = "no output in a forward pass" if shape is None else f"an output of shape {shape}, which is not spatial"
+    return BadInput(f"layer {name!r} gives {given}", cure=cure)
 
 
 def _first_names(classes: Sequence[str]) -> tuple[str, ...]:
