@@ -10,7 +10,8 @@ from PIL import Image
 
 from pellucid.core.errors import BadInput
 from pellucid.core.types import Explanation, View
-from pellucid.report.figures import as_html, as_png, explanation_figure, regions_figure
+from pellucid.report.figures import as_html, as_png, explanation_figure
+from pellucid.report.looks.regions import figure as regions_figure
 from pellucid.report.planes import plane_of
 
 

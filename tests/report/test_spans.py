@@ -12,7 +12,8 @@ from pellucid.core.types import Explanation, View
 from pellucid.report import pictures
 from pellucid.report.colours import opaque_table
 from pellucid.report.figures import as_png
-from pellucid.report.spans import span_words, spans_figure
+from pellucid.report.looks.spans import figure as spans_figure
+from pellucid.report.looks.spans import span_words
 
 ROW = {"sample": 0, "axis": "row", "start": 10, "stop": 15, "relevance": 9.0, "share": 0.9}
 PROOF = {"p": 1 / 51, "excess": 7.0, "drop": 6.6, "expected_drop": -0.38, "highest_drop": 0.2, "compared": 9}

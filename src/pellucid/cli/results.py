@@ -65,7 +65,7 @@ def photo_result(
 
 def tell(run: Run, warnings: int, out: Path) -> None:
     """The predictions and where the report is."""
-    from pellucid.report.spans import span_words
+    from pellucid.report.looks.spans import span_words
     from pellucid.report.words import visible
 
     for photo in run.photos:

@@ -287,7 +287,7 @@ class View(_Value):
 
     def show(self) -> Any:
         """The view as a matplotlib figure (which a notebook displays)."""
-        return late.call("pellucid.report.figures", f"{self.kind}_figure", self)
+        return late.call("pellucid.report.look", "figure_of", self)
 
     def _repr_html_(self) -> str:
         return late.call("pellucid.report.figures", "as_html", self.show(), repr(self))

@@ -15,7 +15,8 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff", ".
 def pictures_in(sources: Sequence[str]) -> list[str]:
     """Every named file, and for a folder all pictures in it and below, in the order of their names.
 
-    ``example:*`` stands for all examples. What is hidden (a name that begins with a dot) is left out. A folder without pictures is an error.
+    ``example:*`` stands for all examples. What is hidden (a name that begins with a dot) is left out. A folder
+    without pictures is an error.
     """
     found: list[str] = []
     for source in sources:

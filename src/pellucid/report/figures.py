@@ -17,14 +17,14 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import ListedColormap, Normalize
 from matplotlib.figure import Figure
 
-from pellucid.core.errors import BadInput
-from pellucid.core.types import Explanation, View
+from pellucid.core.types import Explanation
 from pellucid.report import colours, pictures
 from pellucid.report.planes import axes_of, plane_of
 from pellucid.report.words import Sentence, readable, words_of
 
-_GREY = "#555555"
-_WARNING = "#9a3412"
+#: The colours of what is said beside a picture, and of what must not be overlooked.
+GREY = "#555555"
+WARNING = "#9a3412"
 
 
 class Picture(Figure):
@@ -70,9 +70,9 @@ def explanation_figure(explanation: Explanation) -> Figure:
 
 def _draw_seen(axes: Axes, explanation: Explanation, i: int) -> None:
     axes.imshow(np.asarray(explanation.pictures)[i])
-    _bare(axes)
+    bare(axes)
     name = explanation.names[i] if i < len(explanation.names) else ""
-    _title(axes, f"What the network saw\n{printable(name, 40)}" if name else "What the network saw\n")
+    title(axes, f"What the network saw\n{printable(name, 40)}" if name else "What the network saw\n")
 
 
 def _draw_map(axes: Axes, bar: Axes, explanation: Explanation, i: int) -> None:
@@ -85,7 +85,7 @@ def _draw_map(axes: Axes, bar: Axes, explanation: Explanation, i: int) -> None:
         _draw_heat(axes, values, scale, None if explanation.pictures is None else explanation.pictures[i])
         _draw_colour_bar(bar, scale)
     flat = " (flat)" if colours.is_flat(values) else ""
-    _title(axes, f"{printable(explanation.method, 40)}{flat}\nfor {printable(explanation.target[i], 40)}")
+    title(axes, f"{printable(explanation.method, 40)}{flat}\nfor {printable(explanation.target[i], 40)}")
 
 
 def _draw_heat(axes: Axes, values: np.ndarray, scale: float, picture: np.ndarray | None) -> None:
@@ -94,10 +94,10 @@ def _draw_heat(axes: Axes, values: np.ndarray, scale: float, picture: np.ndarray
     )
     axes.imshow(heat_over(values, scale, picture), aspect=aspect, interpolation="nearest")
     if picture is None:
-        axes.tick_params(labelsize=8, colors=_GREY)
+        axes.tick_params(labelsize=8, colors=GREY)
         axes.spines[:].set_visible(False)
     else:
-        _bare(axes)
+        bare(axes)
 
 
 def heat_over(values: np.ndarray, scale: float, picture: np.ndarray | None) -> np.ndarray:
@@ -111,9 +111,9 @@ def _draw_bars(axes: Axes, values: np.ndarray, names: Sequence[str]) -> None:
     table = colours.opaque_table()
     fill = np.where((values >= 0)[:, None], table[-30], table[30]) / 255
     axes.bar(np.arange(len(values)), values, width=1.0, color=fill)
-    axes.axhline(0, color=_GREY, linewidth=0.8)
-    axes.set_xlabel(names[0] if names else "", fontsize=9, color=_GREY)
-    axes.tick_params(labelsize=8, colors=_GREY)
+    axes.axhline(0, color=GREY, linewidth=0.8)
+    axes.set_xlabel(names[0] if names else "", fontsize=9, color=GREY)
+    axes.tick_params(labelsize=8, colors=GREY)
     axes.spines[["top", "right"]].set_visible(False)
 
 
@@ -122,7 +122,7 @@ def _draw_colour_bar(axes: Axes, scale: float) -> None:
     mappable = ScalarMappable(Normalize(-limit, limit), ListedColormap(colours.opaque_table() / 255))
     bar = axes.figure.colorbar(mappable, cax=axes, ticks=[-limit, 0, limit])
     ends = (f"−{scale:.2g}\nagainst", "0", f"+{scale:.2g}\nfor") if scale else ("", "0", "")
-    bar.ax.set_yticklabels(ends, fontsize=8, color=_GREY)
+    bar.ax.set_yticklabels(ends, fontsize=8, color=GREY)
     bar.outline.set_visible(False)
 
 
@@ -131,63 +131,10 @@ def _write(axes: Axes, sentences: Sequence[Sentence]) -> None:
     axes.set_axis_off()
     top = 1.0
     for level, text, _ in sentences:
-        mark, colour = ("! ", _WARNING) if level == "warning" else ("", "#333333")
+        mark, colour = ("! ", WARNING) if level == "warning" else ("", "#333333")
         lines = textwrap.wrap(mark + printable(text, 400), 46)
         axes.text(0, top, "\n".join(lines), va="top", fontsize=9, color=colour, parse_math=False, **_in(axes))
         top -= 0.058 * len(lines) + 0.035
-
-
-# ── regions ───────────────────────────────────────────────────────────────────────────────────────
-
-
-def regions_figure(view: View, samples: Sequence[int] | None = None) -> Figure:
-    """Rows are samples, columns are layers; one colour is one region, the same from layer to layer.
-
-    samples: which rows to draw; all if not given.
-    """
-    layers = layers_of(view)
-    rows = range(len(view[f"labels/{layers[0]}"])) if samples is None else samples
-    seen = view.pictures is not None
-    columns = len(layers) + seen
-    height, width = view[f"labels/{layers[0]}"].shape[1:]
-    aspect = float(np.clip(height / width, 0.2, 3))
-    figure = Picture(figsize=(2.3 * columns, 2.3 * aspect * len(rows) + 0.5), layout="compressed")
-    grid = figure.subplots(len(rows), columns, squeeze=False)
-    for row, i in zip(grid, rows, strict=True):
-        if seen:
-            row[0].imshow(np.asarray(view.pictures)[i])
-        for axes, layer in zip(row[seen:], layers, strict=True):
-            axes.imshow(region_colours(view, layer, i), interpolation="nearest")
-        for axes in row:
-            _bare(axes)
-        name = view.names[i] if i < len(view.names) else ""
-        row[0].set_ylabel(printable(name, 28), fontsize=9, color=_GREY, parse_math=False)
-    for axes, title in zip(grid[0], [*(["picture"] if seen else []), *layers], strict=True):
-        _title(axes, "\n".join(textwrap.wrap(printable(title, 60), 24)))
-    return figure
-
-
-def layers_of(view: View) -> list[str]:
-    """The layers whose regions a view holds, in its order."""
-    layers = [name.removeprefix("labels/") for name in view.arrays if name.startswith("labels/")]
-    if not layers or view.palette is None:
-        raise BadInput("holds no labels with a palette, so no regions can be drawn", where=f"view {view.kind!r}")
-    return layers
-
-
-def region_colours(view: View, layer: str, i: int) -> np.ndarray:
-    """Sample ``i``'s regions at a layer in the palette's colours: uint8 [height, width, 3]."""
-    return np.asarray(view.palette)[view[f"labels/{layer}"][i]]
-
-
-# ── spans ─────────────────────────────────────────────────────────────────────────────────────────
-
-
-def spans_figure(view: View) -> Figure:
-    """A row a sample: the heatmap with its profiles along both sides, the spans marked and told."""
-    from pellucid.report import spans  # which draws with the parts of this file
-
-    return spans.spans_figure(view)
 
 
 # ── small parts ───────────────────────────────────────────────────────────────────────────────────
@@ -197,13 +144,15 @@ def _in(axes: Axes) -> dict[str, Any]:
     return {"transform": axes.transAxes, "linespacing": 1.35}
 
 
-def _bare(axes: Axes) -> None:
+def bare(axes: Axes) -> None:
+    """No ticks and no frame: what a picture needs."""
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
 
 
-def _title(axes: Axes, text: str) -> None:
+def title(axes: Axes, text: str) -> None:
+    """A small heading over the left edge."""
     axes.set_title(text, fontsize=9.5, loc="left", color="#222222", parse_math=False)
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from pellucid.core import archive
 from pellucid.core.progress import track
 from pellucid.core.types import Explanation, View
-from pellucid.report import figures, pictures
+from pellucid.report import pictures
 from pellucid.report.colours import scale_of
+from pellucid.report.figures import as_png
+from pellucid.report.looks import regions, spans
 from pellucid.report.naming import Names, slug
 from pellucid.report.plain import dumps
 from pellucid.report.planes import sheet_of
@@ -33,12 +35,12 @@ def write_page(folder: Path, run: Run) -> dict[str, Any]:
     write_overlays(folder, run, stems)
     region_files = [] if run.regions is None else _write_regions(folder, run.regions)
     span_stems = span_stems_of(run)
-    spans = {
+    span_views = {
         stem: v for p, own in zip(run.photos, span_stems, strict=True) for stem, v in zip(own, p.spans, strict=True)
     }
-    for stem, view in spans.items():
-        (folder / f"{stem}.png").write_bytes(figures.as_png(figures.spans_figure(view)))
-    arrays: dict[str, Any] = dict(pairs(run, stems)) | spans
+    for stem, view in span_views.items():
+        (folder / f"{stem}.png").write_bytes(as_png(spans.figure(view)))
+    arrays: dict[str, Any] = dict(pairs(run, stems)) | span_views
     archive.save(folder / "explanations.npz", arrays if run.regions is None else {**arrays, "regions": run.regions})
     summary = summary_of(run, stems, region_files, span_stems)
     summary["files"]["all"] = sorted([*(p.name for p in folder.iterdir()), "index.html", "summary.json"])
@@ -92,10 +94,10 @@ def _overlay(explanation: Explanation) -> Any:
 
 
 def _write_regions(folder: Path, view: View) -> list[str]:
-    count = len(view[f"labels/{figures.layers_of(view)[0]}"])
+    count = len(view[f"labels/{regions.layers_of(view)[0]}"])
     files = []
     for page, start in enumerate(range(0, count, _ROWS), start=1):
         rows = range(start, min(start + _ROWS, count))
         files.append("regions.png" if page == 1 else f"regions-{page}.png")
-        (folder / files[-1]).write_bytes(figures.as_png(figures.regions_figure(view, rows)))
+        (folder / files[-1]).write_bytes(as_png(regions.figure(view, rows)))
     return files

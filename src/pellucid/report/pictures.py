@@ -66,7 +66,12 @@ def heat_uri(values: np.ndarray, scale: float, most: int, *, opaque: bool) -> st
 
 def png_uri(data: bytes) -> str:
     """An encoded PNG as a data URI."""
-    return "data:image/png;base64," + base64.b64encode(data).decode()
+    return data_uri(data, "image/png")
+
+
+def data_uri(data: bytes, form: str) -> str:
+    """A file's bytes as a data URI. form: its media type."""
+    return f"data:{form};base64," + base64.b64encode(data).decode()
 
 
 def overlay(picture: np.ndarray | None, values: np.ndarray, scale: float, *, least: int = 448) -> Image.Image:
@@ -88,4 +93,4 @@ def overlay(picture: np.ndarray | None, values: np.ndarray, scale: float, *, lea
 def _uri(image: Image.Image, form: str, **options: Any) -> str:
     buffer = io.BytesIO()
     image.save(buffer, form, **options)
-    return f"data:image/{form};base64," + base64.b64encode(buffer.getvalue()).decode()
+    return data_uri(buffer.getvalue(), f"image/{form}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache, partial
@@ -16,11 +17,13 @@ from markupsafe import Markup, escape
 
 from pellucid.core.types import Explanation, Frame, View
 from pellucid.report import colours, pictures
-from pellucid.report.figures import as_png, layers_of, region_colours
+from pellucid.report.figures import as_png
+from pellucid.report.looks.regions import layers_of, region_colours
+from pellucid.report.looks.spans import figure as spans_figure
+from pellucid.report.looks.spans import span_words
 from pellucid.report.plain import plain
 from pellucid.report.planes import sheet_of
 from pellucid.report.run import PhotoResult, Run
-from pellucid.report.spans import span_words, spans_figure
 from pellucid.report.words import duration, number, percent, readable, visible, whole, words_of
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -78,7 +81,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(readable=readable, percent=percent, duration=duration, words=_value_words)
-    environment.filters.update(figure=_figure, code=_code, breakable=_breakable)
+    environment.filters.update(figure=figure_text, code=_code, breakable=_breakable)
     return environment
 
 
@@ -251,7 +254,8 @@ def _facts(run: Run) -> dict[str, str]:
 def _provenance(run: Run) -> dict[str, str]:
     """Facts of the whole run, then what the receipts tell: where maps differ, each distinct value."""
     seed = None if run.seed is None else str(run.seed)
-    rows = {"pellucid": run.version, "seed": _value_words(seed), "time for the whole run": duration(run.seconds)}
+    rows = {k: _value_words(v) for k, v in run.provenance.items()}
+    rows |= {"pellucid": run.version, "seed": _value_words(seed), "time for the whole run": duration(run.seconds)}
     told: dict[str, dict[str, None]] = {}
     for explanation in (e for photo in run.photos for e in photo.explanations):
         for key, value in explanation.receipt.provenance.items():
@@ -292,9 +296,11 @@ def _value_words(value: Any) -> str:
     return readable(value)
 
 
-def _figure(value: Any) -> str:
-    """A figure in a table: two decimals, whole numbers as they are."""
-    return f"{value:.2f}" if isinstance(value, float) else _value_words(value)
+def figure_text(value: Any) -> str:
+    """A figure in a table: two decimals, very small and very large ones in powers of ten, whole numbers as they are."""
+    if not isinstance(value, float) or not math.isfinite(value):
+        return _value_words(value)
+    return f"{value:.2f}" if value == 0 or 0.005 <= abs(value) < 1e5 else f"{value:.1e}"
 
 
 def _breakable(name: str) -> Markup:

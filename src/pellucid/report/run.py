@@ -41,11 +41,11 @@ class PhotoResult:
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """One run of ``explain`` or ``compare``.
+    """One run of ``explain``, ``compare`` or of a look inside.
 
     command, python: the lines that reproduce it. network: facts by name, in the order to show
     them; ``name`` is the headline. notes: what could not be shown, and why. seconds: how long the whole run took.
-    left_out: methods that were not named and cannot run, and why.
+    left_out: methods that were not named and cannot run, and why. provenance: of the whole run, by name.
     """
 
     command: str
@@ -57,4 +57,5 @@ class Run:
     seconds: float = 0.0
     seed: int | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
+    provenance: Mapping[str, Any] = field(default_factory=dict)
     version: str = field(default=__version__)

@@ -7,9 +7,11 @@ function setOpacity() {
   document.documentElement.style.setProperty("--heat", slider.value / 100);
   shown.textContent = `${slider.value} %`;
 }
-slider.addEventListener("input", setOpacity);
-document.getElementById("opacity-control").hidden = false;
-setOpacity();
+if (slider) {
+  slider.addEventListener("input", setOpacity);
+  document.getElementById("opacity-control").hidden = false;
+  setOpacity();
+}
 
 // A touch screen has no hover: a tap shows the bare photo, another the heat again.
 for (const view of document.querySelectorAll("button.view")) {

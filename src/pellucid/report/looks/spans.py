@@ -24,15 +24,15 @@ _INK, _GREY, _BAND = "#1f2937", "#6b7280", "#fde68a"
 _AREA, _SIDE, _TEXT = 16.0, 1.3, 3.6  # of the map (square inches), of a profile and of the words (inches)
 
 
-def spans_figure(view: View) -> Figure:
+def figure(view: View) -> Figure:
     """A row a sample: the heatmap, the profile of its rows at the right, of its columns above, and the words."""
     maps = view["map"]
     share = float(np.clip(maps.shape[1] / maps.shape[2], 0.4, 2.2))
     width, height = np.sqrt(_AREA / share), np.sqrt(_AREA * share)
     told = max((1.6 + 1.1 * len(rows_of(view, i)) for i in range(len(maps))), default=0)
     size = (width + _SIDE + _TEXT + 0.9, max(height + _SIDE + 0.7, told) * max(1, len(maps)))
-    figure = Picture(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
-    parts = figure.subfigures(len(maps), 1, squeeze=False)[:, 0] if len(maps) else []
+    drawn = Picture(figsize=size, layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    parts = drawn.subfigures(len(maps), 1, squeeze=False)[:, 0] if len(maps) else []
     for i, part in enumerate(parts):
         ratios = {"width_ratios": [width, _SIDE, _TEXT], "height_ratios": [_SIDE, height]}
         grid = part.add_gridspec(2, 3, **ratios)
@@ -46,7 +46,7 @@ def spans_figure(view: View) -> Figure:
             for row in (r for r in rows if r["axis"] == axis):
                 _mark(heat, axes, row)
         _write(part.add_subplot(grid[:, 2]), view, i, rows)
-    return figure
+    return drawn
 
 
 def rows_of(view: View, i: int) -> list[Mapping[str, Any]]:

@@ -1,0 +1,1 @@
+"""How each kind of view is drawn and told: one file a kind."""
