@@ -228,3 +228,56 @@ def written(run, tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("report")
     return folder, write_page(folder, run)
+
+
+# -- a real browser --------------------------------------------------------------------------------
+
+NASTY = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(1)</script>",
+    "</style><script>alert(1)</script>",
+    '"onmouseover="alert(1)',
+    "' onfocus='alert(1)' autofocus='",
+    "<!--<script>alert(1)//-->",
+    "javascript:alert(1)",
+    "{{7*7}}{% raw %}${7*7}",
+    "<svg/onload=alert(1)>",
+    "]]><x>&lt;b&gt;&amp;",
+    "cat\u202egnp.exe\u2066\u200b\ufeff",
+    "null\x00byte\x1b[31m\nline",
+    "not-utf8-\udcff\udc80",
+    "قطة נמר 猫 🐈\u200d⬛",
+    "very-long-" * 60,
+    "../../../../tmp/escape.html",
+    "",
+)
+
+
+@pytest.fixture
+def visit(browser):
+    """Open a folder's page; afterwards fail on any complaint, dialog or request to elsewhere."""
+    contexts, complaints = [], []
+
+    def visit(folder, **options):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        address = (folder / "index.html").as_uri()
+        page.on("dialog", lambda d: (complaints.append(f"dialog {d.message}"), d.dismiss()))
+        page.on("console", lambda m: complaints.append(f"console {m.type} {m.text}"))
+        page.on("pageerror", lambda e: complaints.append(f"error {e}"))
+        page.on("request", lambda r: r.url.startswith("data:") or r.url == address or complaints.append(r.url[:200]))
+        page.add_init_script(
+            "window.violations = [];"
+            "document.addEventListener('securitypolicyviolation', e => window.violations.push(e.violatedDirective));"
+        )
+        page.goto(address)
+        assert page.evaluate("window.violations || []") == []
+        return page
+
+    yield visit
+    for context in contexts:
+        for page in context.pages:
+            assert page.evaluate("window.violations || []") == []
+        context.close()
+    assert complaints == []
