@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,6 +20,7 @@ from pellucid.core.types import Explanation, Receipt, relative_gap
 from pellucid.data.batches import Inputs, as_batch
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
+from pellucid.models.units import one_layer, parse_unit
 
 
 def explain(
@@ -59,7 +59,7 @@ def explain(
         raise BadInput(f"a {type(network).__name__} is no opened network", cure=cure)
     entry = methods[method]
     given = as_batch(network.input, inputs, network.device, network.dtype)
-    place = None if layer is None else _one_layer(network, layer)
+    place = None if layer is None else one_layer(network, layer)
     chosen = _options(entry, place, seed, options)
     inside = None if unit is None else _unit_of(network, unit, target)
     touched = [*_touched(entry, network, chosen), *filter(None, (place, inside and inside[0]))]
@@ -141,24 +141,13 @@ def _of_layer(
     )
 
 
-def _one_layer(network: Network, pattern: str) -> str:
-    found = network.layers(pattern)
-    if len(found) > 1:
-        cure = "choose one of them"
-        raise BadInput(f"{pattern!r} picks {len(found)} layers ({', '.join(found[:4])}, …)", cure=cure)
-    return found[0]
-
-
 def _unit_of(network: Network, unit: str, target: Wanted) -> tuple[str, Callable[[Any], Tensor]]:
     """``"blocks.4:17@3,5"`` as a layer and a target on its output."""
-    match = re.fullmatch(r"(?P<layer>.+):(?P<index>\d+)(?:@(?P<at>\d+(?:,\d+)*))?", unit)
-    if not match:
-        raise BadInput(f"{unit!r} is no unit", cure="as LAYER:CHANNEL or LAYER:CHANNEL@ROW,COLUMN")
+    asked = parse_unit(unit)
     if target != "top":
         raise BadInput("a unit and a target are asked for", cure="pass one of them: the unit is what is explained")
-    at = tuple(map(int, match["at"].split(","))) if match["at"] else None
-    layer = _one_layer(network, match["layer"])
-    return layer, targets.unit(int(match["index"]), at, channels=-1 if network.channels_last(layer) else None)
+    layer = one_layer(network, asked.layer)
+    return layer, targets.unit(asked.channel, asked.at, channels=-1 if network.channels_last(layer) else None)
 
 
 def _options(entry: Entry, layer: str | None, seed: int, given: Mapping[str, Any]) -> dict[str, Any]:
