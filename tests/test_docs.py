@@ -10,6 +10,7 @@ import pytest
 
 import pellucid
 from pellucid.attribution.table import methods
+from pellucid.features.table import views
 
 ROOT = Path(pellucid.__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -27,10 +28,12 @@ def test_the_pages_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
     from PIL import Image
 
     Image.fromarray(pellucid.read("example:cat").array).save("cat.jpg")
-    before = set(methods)
+    registries = methods, views
+    before = [set(registry) for registry in registries]
     exec(compile(code(page), str(page), "exec"), {"__name__": "page"})
-    for name in set(methods) - before:  # what a page registers as its example is not the product's
-        del methods._entries[name]
+    for registry, own in zip(registries, before, strict=True):
+        for name in set(registry) - own:  # what a page registers as its example is not the product's
+            del registry._entries[name]
 
 
 @pytest.mark.slow
