@@ -63,7 +63,7 @@ def top_patches(
 
 
 class Peaks:
-    """The largest activation of each channel in each picture, and where it is: grows by 8 bytes a channel and picture."""
+    """Each channel's largest activation in each picture, and where it is: 8 bytes a channel and picture."""
 
     def __init__(self) -> None:
         self._values: list[Tensor] = []
@@ -88,7 +88,7 @@ class Peaks:
         return torch.cat(self._values).numpy()
 
     def best(self, units: Sequence[int], count: int) -> tuple[np.ndarray, np.ndarray]:
-        """The pictures [units, count] that excite each unit most, of equal ones the first; the places [units, count, 2]."""
+        """The pictures [units, count] that excite each unit most, the first of equals, and places [units, count, 2]."""
         maxima = self.maxima[:, list(units)]
         rows = np.argsort(-maxima, axis=0, kind="stable")[:count].T
         flat = torch.cat([p[:, list(units)] for p in self._places]).numpy()

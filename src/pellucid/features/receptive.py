@@ -43,9 +43,9 @@ class Field:
 
     grid: the layer's places, (height, width). size, first, stride: (down, across) in pixels of what entered the
     network; first is the middle of place (0, 0)'s box, pixel i reaching from i to i + 1. kind: "support" is all that
-    a place can see; "effective" the box around it that holds, along each side, 90 % of its squared gradient (at least
-    three places), where it can see more than half of a side; "whole" the picture, for a layer without places. support: (height, width) of
-    all that it can see, at most the picture's.
+    a place can see; "effective", where it can see more than half of a side, the box around it that holds 90 % of its
+    squared gradient along each side (at least three places); "whole" the picture, for a layer without places.
+    support: (height, width) of all that it can see, at most the picture's.
     """
 
     grid: Size
