@@ -19,6 +19,7 @@ from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
 from pellucid.features.fourier import Waves
 from pellucid.features.objectives import Objective, objective_of, probe
+from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
 
@@ -132,15 +133,18 @@ def moved(shift: float = 0.1, scale: float = 0.1, degrees: float = 10) -> Vary:
 # -- pictures in waves ----------------------------------------------------------------------------
 
 
-def in_waves(network: Network, score: Score, size: tuple[int, int]) -> tuple[Waves, Climb]:
-    """The waves of pictures of ``size`` for this network, and how they climb: feature visualisation's rule."""
-    spec = network.input
+def waves_of(spec: InputSpec, size: tuple[int, int]) -> Waves:
+    """The waves that pictures of ``size`` for this network consist of."""
     if spec.is_matrix:
-        cure = "begin with a matrix of yours (mode='octaves'): it is drawn within that one's range"
+        cure = "begin with a matrix of yours: it is drawn within that one's range"
         raise BadInput("a matrix has no darkest and no brightest value to draw within", cure=cure)
-    waves = Waves(spec.channels, *size)
-    draw = lambda p: spec.normalise(255 * waves.pictures(p)).to(network.dtype)  # noqa: E731
-    return waves, Climb(draw, moved(), score, Adam())
+    return Waves(spec.channels, *size)
+
+
+def in_waves(network: Network, waves: Waves, score: Score) -> Climb:
+    """How waves climb: shifted, scaled and turned a little at each step, by Adam."""
+    draw = lambda parameters: network.input.normalise(255 * waves.pictures(parameters)).to(network.dtype)  # noqa: E731
+    return Climb(draw, moved(), score, Adam())
 
 
 def channel_pictures(
@@ -172,11 +176,12 @@ def channel_pictures(
 
 def _climbed(network: Network, objective: Objective, size: tuple[int, int], steps: int, seed: int) -> np.ndarray:
     generator = torch.Generator().manual_seed(seed)
-    waves, climb = in_waves(network, objective, size)
+    waves = waves_of(network.input, size)
+    climb = in_waves(network, waves, objective)
     start = waves.start(generator).to(network.device)
     parameters = start.repeat(len(objective.channels or ()), *[1] * (start.ndim - 1))
     for after, _ in ascend(parameters, climb, steps, generator):
         parameters = after
     pictures = network.input.pictures(climb.draw(parameters).float())
-    assert pictures is not None  # in_waves refuses matrices
+    assert pictures is not None  # waves_of refuses matrices
     return pictures

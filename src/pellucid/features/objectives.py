@@ -83,7 +83,7 @@ def objective_of(
     place, and where its activations are not finite.
     """
     x = probe(network, size)
-    output = _run(network.until(layer), x)
+    output = run(network.until(layer), x)
     known = next((each.grid for each in network.tree() if each.name == layer), None)
     grid = known.scaled(network.input.size, size) if known else None
     try:
@@ -119,7 +119,8 @@ class WrongSize(BadInput):
 
 
 @torch.no_grad()
-def _run(network: Network, x: Tensor) -> Tensor:
+def run(network: Network, x: Tensor) -> Tensor:
+    """The network's output, or that of its part; what it raises by itself becomes a WrongSize."""
     try:
         return first_tensor(network(x))
     except PellucidError:

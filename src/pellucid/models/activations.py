@@ -6,6 +6,7 @@ An activation has no gradient where it is closed, so what is sought for a closed
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,10 +19,10 @@ from pellucid.models.capture import Enough
 from pellucid.models.network import Network
 from pellucid.models.parts import Run
 
-#: Functions of one number each (and the softmaxes), by torch's names without the underscore of in-place calls.
-ACTIVATIONS = frozenset(
-    ["relu", "relu6", "hardtanh", "hardsigmoid", "hardswish", "silu", "gelu", "mish", "elu", "celu", "selu"]
-    + ["leaky_relu", "prelu", "rrelu", "softplus", "softsign", "tanh", "sigmoid", "softmax", "log_softmax", "clamp"]
+#: Functions of one number each (and the softmaxes), by torch's names, also those of in-place calls.
+_ACTIVATION = re.compile(
+    "(relu6?|leaky_relu|[pr]relu|elu|celu|selu|gelu|silu|mish|hardtanh|hardsigmoid|hardswish"
+    "|softplus|softsign|tanh|sigmoid|clamp|softmax|log_softmax)_?"
 )
 
 
@@ -37,7 +38,7 @@ class _Calls(TorchFunctionMode):
     ) -> Any:
         given = kwargs or {}
         call = lambda: func(*args, **given)  # noqa: E731
-        if getattr(func, "__name__", "").rstrip("_") not in ACTIVATIONS:
+        if not _ACTIVATION.fullmatch(getattr(func, "__name__", "")):
             return call()
         return self._met(args[0] if args else given["input"], call)
 

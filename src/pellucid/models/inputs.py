@@ -107,13 +107,17 @@ class InputSpec:
         mean, std = self._constants(pixels)
         return (pixels * ((high - low) / 255) + low - mean) / std
 
-    def pictures(self, x: Tensor) -> np.ndarray | None:
-        """What the network sees, as uint8 [sample, height, width, 3] (undoes ``normalise``); None for matrices."""
-        if self.is_matrix:
-            return None
+    def pixels(self, x: Tensor) -> Tensor:
+        """The network's own values as pixel values 0…255, not rounded (undoes ``normalise``)."""
         low, high = self._range()
         mean, std = self._constants(x)
-        pixels = ((x * std + mean - low) * (255 / (high - low))).round().clamp(0, 255)
+        return (x * std + mean - low) * (255 / (high - low))
+
+    def pictures(self, x: Tensor) -> np.ndarray | None:
+        """What the network sees, as uint8 [sample, height, width, 3]; None for matrices."""
+        if self.is_matrix:
+            return None
+        pixels = self.pixels(x).round().clamp(0, 255)
         colours = pixels if x.shape[1] == 3 else pixels[:, :1].expand(-1, 3, -1, -1)
         return colours.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy()
 
