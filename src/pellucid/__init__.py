@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from pellucid.models.inputs import InputSpec
     from pellucid.models.network import Network
     from pellucid.models.open import open
+    from pellucid.training.nonfinite import NonFinite
+    from pellucid.training.watch import watch
 
 _HOMES = {
     "BadInput": "pellucid.core.errors",
@@ -31,6 +33,7 @@ _HOMES = {
     "Frame": "pellucid.core.types",
     "InputSpec": "pellucid.models.inputs",
     "Network": "pellucid.models.network",
+    "NonFinite": "pellucid.training.nonfinite",
     "Patterns": "pellucid.attribution.patterns",
     "PellucidError": "pellucid.core.errors",
     "Receipt": "pellucid.core.types",
@@ -44,6 +47,7 @@ _HOMES = {
     "read": "pellucid.data.reading",
     "regions": "pellucid.features.regions",
     "spans": "pellucid.attribution.spans",
+    "watch": "pellucid.training.watch",
 }
 
 __all__ = [
@@ -53,6 +57,7 @@ __all__ = [
     "Frame",
     "InputSpec",
     "Network",
+    "NonFinite",
     "Patterns",
     "PellucidError",
     "Receipt",
@@ -68,6 +73,7 @@ __all__ = [
     "regions",
     "spans",
     "targets",
+    "watch",
 ]
 
 

@@ -1,0 +1,1 @@
+"""Training under observation: what makes it fail, and what lets it succeed."""
