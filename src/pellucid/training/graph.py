@@ -8,6 +8,7 @@ what came in, what it made of it, and when in the forward pass it was recorded, 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -52,7 +53,7 @@ class Node:
 def operation_of(name: str) -> str:
     """``log`` for ``LogBackward0``, ``native_batch_norm`` for ``NativeBatchNormBackward0``."""
     plain = name.rpartition("::")[2].partition("Backward")[0]
-    return "".join(f"_{c.lower()}" if c.isupper() and i else c.lower() for i, c in enumerate(plain))
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", plain).lower()
 
 
 class Gradient(Size):
