@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor, nn
 
 import pellucid
-from pellucid.features.agreement import contingency
+from pellucid.features import agreement
 
 SIZE = 24
 SPEC = pellucid.InputSpec(
@@ -66,11 +65,8 @@ def network(*, channels: int = 16, noise: float = 0.0) -> pellucid.Network:
 
 
 def mean_iou(labels: np.ndarray, regions: np.ndarray) -> float:
-    """The mean intersection over union under the best one-to-one matching of labels to regions."""
-    table = contingency(labels, regions, (int(labels.max()) + 1, int(regions.max()) + 1)).astype(float)
-    union = table.sum(1, keepdims=True) + table.sum(0, keepdims=True) - table
-    rows, columns = linear_sum_assignment(table / union, maximize=True)
-    return float((table / union)[rows, columns].sum() / max(table.shape))
+    """The mean intersection over union of two pictures of numbers."""
+    return agreement.mean_iou(agreement.contingency(labels, regions, (int(labels.max()) + 1, int(regions.max()) + 1)))
 
 
 def directions(k: int, rows: int, *, d: int = 8, noise: float = 0.1, seed: int = 0) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ import torch
 import nets
 import pellucid
 from pellucid.core.errors import BadInput
+from pellucid.data.stream import Stream
 from pellucid.features import maps as module
 from pellucid.features.maps import FeatureMaps, cells_of, draw_cells
 from pellucid.models import memory
@@ -26,6 +27,10 @@ def network() -> pellucid.Network:
     return opened
 
 
+def feature_maps(opened: pellucid.Network, x: torch.Tensor, layers: list[str]) -> FeatureMaps:
+    return FeatureMaps(opened, Stream.of(opened, x), layers)
+
+
 def runs(opened: pellucid.Network) -> list[int]:
     """How many inputs each forward pass of the network saw, noted from here on."""
     opened.tree()  # which runs it once
@@ -39,20 +44,20 @@ def runs(opened: pellucid.Network) -> list[int]:
 def test_remembered_where_there_is_room(monkeypatch: pytest.MonkeyPatch, share: float, passes: int) -> None:
     monkeypatch.setattr(module, "SHARE", share)
     opened, x = network(), nets.images(5)
-    found, seen = FeatureMaps(opened, x, LAYERS), runs(opened)
+    found, seen = feature_maps(opened, x, LAYERS), runs(opened)
     opened.tree()  # the counting hook is a change of the module, so its layers are looked at anew
     seen.clear()
     first, second = list(found), list(found)
     assert seen == [2, 2, 1] * passes
-    for (rows, a), (again, b) in zip(first, second, strict=True):
-        assert rows == again
-        assert all(torch.equal(a[name], b[name]) for name in LAYERS)
+    for a, b in zip(first, second, strict=True):
+        assert a.rows == b.rows
+        assert all(torch.equal(a.maps[name], b.maps[name]) for name in LAYERS)
 
 
 @pytest.mark.usefixtures("few_at_once")
 def test_cells_of_all_inputs_in_order() -> None:
     opened, x = network(), nets.images(5)
-    drawn = draw_cells(FeatureMaps(opened, x, LAYERS))
+    drawn = draw_cells(feature_maps(opened, x, LAYERS))
     whole = opened.capture(x, LAYERS)
     for name in LAYERS:
         torch.testing.assert_close(drawn[name].cells, cells_of(whole[name]))
@@ -68,9 +73,9 @@ def test_cells_of_all_inputs_in_order() -> None:
 @pytest.mark.usefixtures("few_at_once")
 def test_a_drawn_cell_is_one_of_all_and_keeps_its_colour() -> None:
     opened, x = network(), nets.images(5)
-    every = draw_cells(FeatureMaps(opened, x, LAYERS))
-    some = draw_cells(FeatureMaps(opened, x, LAYERS), most=100, seed=3)
-    alone = draw_cells(FeatureMaps(opened, x, ["act2"]), most=100, seed=3)
+    every = draw_cells(feature_maps(opened, x, LAYERS))
+    some = draw_cells(feature_maps(opened, x, LAYERS), most=100, seed=3)
+    alone = draw_cells(feature_maps(opened, x, ["act2"]), most=100, seed=3)
     for name in LAYERS:
         assert len(some[name].cells) == 100
         rows = (some[name].colours[:, None] == every[name].colours).all(2).float().argmax(1)
@@ -82,4 +87,4 @@ def test_activations_that_are_not_finite_are_refused() -> None:
     opened = network()
     opened.module.bn1.weight.data[0] = torch.nan
     with pytest.raises(BadInput, match=r"act1: 144 of 1152 activations are NaN"):
-        list(FeatureMaps(opened, nets.images(1), ["act1"]))
+        list(feature_maps(opened, nets.images(1), ["act1"]))

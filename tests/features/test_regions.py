@@ -181,7 +181,7 @@ def test_the_view_says_what_was_done() -> None:
     net, x = network(noise=0.03), pictures(truth(2))
     view = look(net, x, ["code", "coarse"], clusters=3)
     assert view.kind == "regions"
-    assert view.options == {"layers": ("code", "coarse"), "clusters": 3, "joint": True}
+    assert view.options == {"layers": ("code", "coarse"), "clusters": 3, "joint": True, "painted": (0, 1)}
     assert view.axes["labels/coarse"] == ("sample", "height", "width")
     np.testing.assert_array_equal(view.pictures, np.stack(x))
     np.testing.assert_array_equal(view.palette, PALETTE[:3])
@@ -218,7 +218,7 @@ def test_patterns_and_stages() -> None:
 def test_it_is_registered() -> None:
     entry = views["regions"]
     assert entry.function is pellucid.regions
-    assert set(entry.options) == {"joint", "seed"}
+    assert set(entry.options) == {"joint", "masks", "ignore", "painted", "seed"}
     assert entry.facts.source == "arXiv:2011.02803"
 
 

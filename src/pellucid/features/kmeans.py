@@ -24,6 +24,9 @@ RACE, FINAL = 5_000, 3
 #: Rows at a time: their similarities to sixty centroids stay in the processor's cache.
 _CHUNK = 8192
 
+#: Up to so many times as many rows as are wanted, all are shuffled.
+_FEW = 100
+
 #: Cosine distance that counts as none (float32 rounding gives about 1e-7).
 _SAME = 1e-6
 
@@ -79,7 +82,13 @@ def draw(total: int, most: int, generator: torch.Generator) -> Tensor:
     """At most ``most`` of ``total`` row numbers, ascending, each at most once."""
     if total <= most:
         return torch.arange(total)
-    return torch.randperm(total, generator=generator)[:most].sort().values
+    if total <= _FEW * most:
+        return torch.randperm(total, generator=generator)[:most].sort().values
+    # Of very many, shuffling all would take more memory than everything else: draw, and draw again what came twice.
+    found = torch.randint(total, (most,), generator=generator).unique()
+    while len(found) < most:
+        found = torch.cat([found, torch.randint(total, (most,), generator=generator)]).unique()
+    return found[torch.randperm(len(found), generator=generator)[:most]].sort().values
 
 
 def plus_plus(x: Tensor, clusters: int, runs: int, generator: torch.Generator) -> Tensor:

@@ -1,0 +1,63 @@
+"""Label masks: pictures whose pixels are numbers of regions, found beside the photos by their names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from pellucid.core.errors import BadInput, near
+from pellucid.data.images import MAX_BYTES, MAX_PIXELS
+from pellucid.data.opening import opened, user_path
+
+#: Endings of files that keep numbers exactly.
+ENDINGS = (".png", ".tif", ".tiff", ".bmp", ".gif", ".pgm")
+
+#: Pillow's modes in which a pixel is one number: a bit, a byte, a place in a palette, 16 or 32 bits.
+_MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
+
+
+def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
+    """The numbers of a mask's pixels, int32 [height, width]; of a palette picture the places in the palette."""
+    place = user_path(os.fspath(path))
+    try:
+        with opened(place, MAX_BYTES, "mask") as file:
+            image = Image.open(file, formats=("PNG", "TIFF", "BMP", "GIF", "PPM"))
+            if image.width * image.height > MAX_PIXELS:
+                raise BadInput(f"the mask has more than {MAX_PIXELS // 1_000_000} million pixels")
+            if image.mode not in _MODES:
+                cure = "save it with one channel, whose numbers are the regions' (or as a palette picture)"
+                raise BadInput(f"its pixels are colours (mode {image.mode}), not numbers", cure=cure)
+            return np.array(image).astype(np.int32)
+    except BadInput as error:
+        raise error.at(place) from error.__cause__
+    except (UnidentifiedImageError, OSError, SyntaxError) as error:  # Pillow's readers call a broken PNG a SyntaxError
+        cure = "save it as PNG"
+        raise BadInput(
+            f"this is no mask in a known format, or it is damaged ({error})", where=place, cure=cure
+        ) from error
+
+
+def masks_in(folder: str | os.PathLike[str], sources: Sequence[str]) -> list[Path]:
+    """For each picture the mask in ``folder`` of the same name, the ending apart; a missing or doubled one is told."""
+    place = user_path(os.fspath(folder))
+    if not place.is_dir():
+        raise BadInput(
+            "there is no such folder", where=place, cure="name the folder that holds a mask for each picture"
+        )
+    found: dict[str, list[Path]] = {}
+    for path in sorted(place.iterdir()):
+        if path.suffix.lower() in ENDINGS and not path.name.startswith("."):
+            found.setdefault(path.stem, []).append(path)
+    stems = [Path(s.removeprefix("example:")).stem for s in sources]
+    for source, stem in zip(sources, stems, strict=True):
+        if stem not in found:
+            missing = sum(s not in found for s in stems)
+            cure = near(stem, found) if found else f"put one there for each picture ({', '.join(ENDINGS[:2])} …)"
+            raise BadInput(f"{missing} of {len(stems)} pictures have no mask, first {source!r}", where=place, cure=cure)
+        if len(found[stem]) > 1:
+            raise BadInput(f"picture {stem!r} has {len(found[stem])} masks", where=place, cure="leave one a picture")
+    return [found[stem][0] for stem in stems]
