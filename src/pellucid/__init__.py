@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from pellucid.core.errors import BadInput, PellucidError
     from pellucid.core.types import Explanation, Frame, Receipt, Sample, View
     from pellucid.data.reading import read
+    from pellucid.features.dream import dream
+    from pellucid.features.filters import filters
     from pellucid.features.regions import regions
     from pellucid.models.inputs import InputSpec
     from pellucid.models.network import Network
@@ -40,7 +42,9 @@ _HOMES = {
     "Sample": "pellucid.core.types",
     "View": "pellucid.core.types",
     "compare": "pellucid.attribution.compare",
+    "dream": "pellucid.features.dream",
     "explain": "pellucid.attribution.explain",
+    "filters": "pellucid.features.filters",
     "fit_patterns": "pellucid.attribution.patterns",
     "load": "pellucid.core.archive",
     "open": "pellucid.models.open",
@@ -65,7 +69,9 @@ __all__ = [
     "View",
     "__version__",
     "compare",
+    "dream",
     "explain",
+    "filters",
     "fit_patterns",
     "load",
     "open",

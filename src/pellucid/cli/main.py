@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from pellucid.cli import compare, explain, inspect, patterns
+from pellucid.cli import compare, dream, explain, inspect, patterns
 from pellucid.cli.interrupt import interruptible
 from pellucid.core.errors import PellucidError
 from pellucid.version import __version__
@@ -32,6 +32,7 @@ app = typer.Typer(
 )
 explain.add_to(app)
 compare.add_to(app)
+dream.add_to(app)
 inspect.add_to(app)
 patterns.add_to(app)
 

@@ -22,9 +22,6 @@ LONGER_SIDE = 600
 #: Networks that halve their maps and put them together again take only sizes that can be halved so often.
 _MULTIPLE = 32
 
-#: How far noise is from grey, in shades.
-_NOISE = 20.0
-
 
 @dataclass(frozen=True)
 class Canvas:
@@ -87,17 +84,10 @@ def of_sample(spec: InputSpec, sample: Sample, size: Size) -> Canvas:
     return Canvas(spec.pixels(framed)[None], spec)
 
 
-def of_noise(spec: InputSpec, size: Size, generator: torch.Generator) -> Canvas:
-    """Grey with a little noise, the same for each seed."""
-    waves_of(spec, size)  # refuses matrices
-    noise = torch.randn((1, spec.channels, *size), generator=generator)
-    return Canvas((127.5 + _NOISE * noise).clamp(0, 255), spec)
-
-
-def of_waves(spec: InputSpec, size: Size, generator: torch.Generator) -> Canvas:
-    """The faint waves that a picture in Fourier mode begins with."""
+def of_noise(spec: InputSpec, size: Size, generator: torch.Generator, contrast: float = 1.0) -> Canvas:
+    """Clouds without a form: waves of random phases, the slow ones the strongest, as in photos."""
     waves = waves_of(spec, size)
-    return Canvas(255 * waves.pictures(waves.start(generator)), spec)
+    return Canvas(255 * waves.pictures(contrast * waves.start(generator)), spec)
 
 
 # -- sizes ----------------------------------------------------------------------------------------

@@ -15,7 +15,9 @@ from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
 from pellucid.core.types import View
 from pellucid.data.batches import Inputs, as_sample
+from pellucid.data.stream import Stream
 from pellucid.features.dream_plan import Mode, Plan, plan_of
+from pellucid.features.exemplars import Exemplars, top_patches
 from pellucid.features.natural import Natural, natural
 from pellucid.features.objectives import Size
 from pellucid.features.table import views
@@ -24,9 +26,6 @@ from pellucid.models.prepare import untouched
 
 #: The longer side of an animation's frames.
 _FRAME = 480
-
-#: The side of the natural pictures that are kept beside a drawn one.
-_THUMB = 128
 
 
 @views.register(
@@ -55,14 +54,15 @@ def dream(
     image: a photo to begin with (a Sample, a path, an array), or None for noise. layer: a pattern that picks one layer
     (default: the last stage but one). channel: its number, or a class's name where the layer has one channel a class.
     unit: "LAYER:CHANNEL@ROW,COLUMN" instead of both. mode: "octaves" is DeepDream, "fourier" feature visualisation;
-    "auto" takes the latter for a channel without a photo. octaves, scale: how many sizes, each so many times the last.
+    "auto" takes the latter where there is no photo. octaves, scale: how many sizes, each so many times the last.
     steps: at each size (20), or altogether in Fourier mode (256). step: the mean change of a shade (of 255) by one
     step. jitter: pixels by which each step's picture is rolled at most. size: of the result, (height, width) or its
     longer side. images: natural pictures to hold the result against; None for none. frames: pictures of the way to
     keep, at most.
 
     Gives picture, uint8 [height, width, channel] (a matrix's numbers as float32), and start, where it began; climb,
-    the score before each step; natural, the score of each natural picture; best, those that reach most; frames.
+    the score before each step; natural, the score of each natural picture; patches, the natural pictures' parts that
+    excite the channel most, and patch_activations; frames.
     The table has a row for the start and one for the result: the score without jitter, its percentile among natural
     pictures, the channel's rank among the layer's. Raises BadInput with the cure for anything that cannot be used.
     """
@@ -76,9 +76,9 @@ def dream(
     )  # fmt: skip
     with untouched(plan.network.module):
         drawn = _draw(plan, frames)
-        known = None if images is None else natural(plan.network, plan.objective, images, seed=seed)
+        known, patches = _natural(plan, images)
         rows = _table(plan, drawn, known)
-    arrays, axes = _arrays(plan, drawn, known)
+    arrays, axes = _arrays(plan, drawn, known, patches)
     return View(
         kind="dream",
         arrays=arrays,
@@ -86,7 +86,6 @@ def dream(
         table=rows,
         options=plan.options(known),
         pictures=plan.canvas.shown(drawn.result)[None],
-        names=known.names if known and "best" in arrays else (),
         seconds=time.perf_counter() - began,
         notes=plan.notes,
         provenance={**network.facts(), "seed": seed},
@@ -137,6 +136,7 @@ def _table(plan: Plan, drawn: Drawn, known: Natural | None) -> tuple[dict[str, A
         row = {"picture": picture, **_measured(plan, shades.round().clamp(0, 255), known)}
         rows.append(row)
     rows[1]["steps_per_second"] = plan.total / drawn.seconds if plan.total else None
+    rows[1]["change"] = float((drawn.result - plan.canvas.shades).abs().mean())
     rows[1]["saturated"] = float(((drawn.result < 0.5) | (drawn.result > 254.5)).float().mean())
     return tuple(rows)
 
@@ -164,11 +164,22 @@ def _rank(values: Tensor, channel: int) -> int:
     return 1 + int((values > values[channel]).sum())
 
 
+def _natural(plan: Plan, images: Inputs | None) -> tuple[Natural | None, Exemplars | None]:
+    """What natural pictures reach, and their patches that excite the channel most."""
+    if images is None:
+        return None, None
+    stream = Stream.of(plan.network, images)
+    known = natural(plan.network, plan.objective, stream, seed=plan.seed)
+    if plan.objective.channels is None:
+        return known, None
+    return known, top_patches(plan.network, stream, plan.objective.layer, plan.objective.channels)
+
+
 _PICTURE = ("height", "width", "channel")
 
 
 def _arrays(
-    plan: Plan, drawn: Drawn, known: Natural | None
+    plan: Plan, drawn: Drawn, known: Natural | None, patches: Exemplars | None
 ) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
     """The view's arrays and their axes."""
     arrays = {"picture": plan.canvas.array(drawn.result), "start": plan.canvas.array(plan.canvas.shades)}
@@ -176,8 +187,9 @@ def _arrays(
     arrays["climb"], axes["climb"] = drawn.scores, ("step",)
     if known is not None:
         arrays["natural"], axes["natural"] = known.scores, ("sample",)
-    if known is not None and known.best is not None and plan.objective.channels is not None:
-        arrays["best"], axes["best"] = known.best, ("sample", *_PICTURE)
+    if patches is not None:
+        arrays["patches"], axes["patches"] = patches.patches[0], ("sample", *_PICTURE)
+        arrays["patch_activations"], axes["patch_activations"] = patches.activations[0], ("sample",)
     if drawn.frames.size:
         arrays["frames"], axes["frames"] = drawn.frames, ("step", *_PICTURE)
     return arrays, axes

@@ -28,6 +28,9 @@ Mode = Literal["auto", "octaves", "fourier"]
 #: Steps at each size of a dream.
 OCTAVE_STEPS = 20
 
+#: How much stronger than Fourier mode's faint start the noise is that a dream in octaves begins with.
+CONTRAST = 40.0
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -111,7 +114,7 @@ def plan_of(
     """The options of ``dream`` as a Plan; everything that cannot be used is told here, before anything is drawn."""
     _check_numbers(octaves=octaves, scale=scale, steps=steps, step=step, jitter=jitter)
     name, number, at = _target(network, layer, channel, unit)
-    chosen = _mode(mode, sample, number, network)
+    chosen = _mode(mode, sample, network)
     ready = network.prepared(keep=[name])
     with untouched(ready.module):
         at_size, notes = _size(ready, name, canvases.wanted_size(network, sample, size), asked=size is not None)
@@ -192,7 +195,7 @@ def heads_of(network: Network) -> list[str]:
     return [l.name for l in sorted(heads, key=lambda l: l.order)]
 
 
-def _mode(mode: Mode, sample: Sample | None, channel: int | None, network: Network) -> Mode:
+def _mode(mode: Mode, sample: Sample | None, network: Network) -> Mode:
     if mode not in ("auto", "octaves", "fourier"):
         raise BadInput(f"mode is {mode!r}", cure="pass 'auto', 'octaves' or 'fourier'")
     if mode == "fourier" and sample is not None:
@@ -200,8 +203,7 @@ def _mode(mode: Mode, sample: Sample | None, channel: int | None, network: Netwo
         raise BadInput("in Fourier mode a picture is drawn from noise, not into a photo", cure=cure)
     if mode != "auto":
         return mode
-    from_noise = sample is None and channel is not None and not network.input.is_matrix
-    return "fourier" if from_noise else "octaves"
+    return "fourier" if sample is None else "octaves"
 
 
 def _size(network: Network, layer: str, wanted: Size, *, asked: bool) -> tuple[Size, tuple[str, ...]]:
@@ -240,8 +242,7 @@ def _canvas(network: Network, sample: Sample | None, size: Size, mode: Mode, see
     generator = torch.Generator().manual_seed(seed)
     if sample is not None:
         return canvases.of_sample(network.input, sample, size)
-    start = canvases.of_noise if mode == "octaves" else canvases.of_waves
-    return start(network.input, size, generator)
+    return canvases.of_noise(network.input, size, generator, contrast=CONTRAST if mode == "octaves" else 1.0)
 
 
 def _in_words(network: Network, objective: Objective) -> str:

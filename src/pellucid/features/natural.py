@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.core.progress import track
 from pellucid.core.types import Sample
-from pellucid.data.batches import Inputs, as_sample
+from pellucid.data.batches import as_sample
 from pellucid.data.stream import Stream
 from pellucid.features.objectives import Objective
 from pellucid.models.inputs import InputSpec
@@ -30,8 +30,7 @@ class Natural:
     """What an objective's layer does on natural pictures.
 
     scores: the objective of each, float32 [n]. mean, deviation: of each channel's activation, float32 [width].
-    pictures: how many there are; crops: how many of each were shown. best: the pictures (their best crop) with the
-    highest scores, best first, uint8 [k, height, width, 3], and their names.
+    pictures: how many there are; crops: how many of each were shown.
     """
 
     scores: np.ndarray
@@ -39,8 +38,6 @@ class Natural:
     deviation: np.ndarray
     pictures: int
     crops: int
-    best: np.ndarray | None
-    names: tuple[str, ...]
 
     def percentile(self, score: float) -> float:
         """The share of natural pictures below a score, in per cent."""
@@ -53,30 +50,24 @@ class Natural:
 
 
 @torch.no_grad()
-def natural(network: Network, objective: Objective, images: Inputs, *, seed: int = 0, best: int = 9) -> Natural:
+def natural(network: Network, objective: Objective, stream: Stream, *, seed: int = 0) -> Natural:
     """The objective on COUNT natural pictures, as the network is fed them, or on so many crops of fewer."""
-    stream = Stream.of(network, images)
     pictures = min(len(stream), COUNT)
     chosen = np.linspace(0, len(stream) - 1, pictures).round().astype(int)
     crops = 1 if network.input.is_matrix or not stream.samples() else -(-COUNT // pictures)
-    scores, each, tops = [], [], []
+    scores, each = [], []
     for i in track(chosen.tolist(), "natural pictures"):
         x = _shown(network, stream, i, crops, seed)
         maps = torch.cat([objective.maps(part) for part in x.split(network.batch_size(x, gradient=False))]).float()
         scores.append(objective.score(maps).cpu())
         each.append(objective.of_each_channel(maps).cpu())
-        top = int(scores[-1].argmax())
-        tops = sorted([*tops, (-float(scores[-1][top]), i, x[top : top + 1])], key=lambda t: t[:2])[:best]
     channels = torch.cat(each).double()
-    shown = [network.input.pictures(x.float()) for _, _, x in tops]
     return Natural(
         scores=torch.cat(scores).float().numpy(),
         mean=channels.mean(0).float().numpy(),
         deviation=channels.std(0, correction=0).float().numpy(),
         pictures=pictures,
         crops=crops,
-        best=None if network.input.is_matrix else np.concatenate([s for s in shown if s is not None]),
-        names=tuple(stream.names[i] for _, i, _ in tops),
     )
 
 
