@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pellucid.data.reading import read
     from pellucid.features.dream import dream
     from pellucid.features.filters import filters
+    from pellucid.features.neurons import neurons
     from pellucid.features.regions import regions
     from pellucid.models.inputs import InputSpec
     from pellucid.models.network import Network
@@ -47,6 +48,7 @@ _HOMES = {
     "filters": "pellucid.features.filters",
     "fit_patterns": "pellucid.attribution.patterns",
     "load": "pellucid.core.archive",
+    "neurons": "pellucid.features.neurons",
     "open": "pellucid.models.open",
     "read": "pellucid.data.reading",
     "regions": "pellucid.features.regions",
@@ -74,6 +76,7 @@ __all__ = [
     "filters",
     "fit_patterns",
     "load",
+    "neurons",
     "open",
     "read",
     "regions",

@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from pellucid.cli import compare, dream, explain, inspect, patterns
+from pellucid.cli import compare, dream, explain, inspect, neurons, patterns
 from pellucid.cli.interrupt import interruptible
 from pellucid.core.errors import PellucidError
 from pellucid.version import __version__
@@ -35,6 +35,7 @@ compare.add_to(app)
 dream.add_to(app)
 inspect.add_to(app)
 patterns.add_to(app)
+neurons.add_to(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -8,6 +8,7 @@ Whether that holds is proven on two inputs, against the whole module with the la
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 
 from pellucid.core.errors import BadInput, near
 from pellucid.models.capture import Enough, split_call
+from pellucid.models.layers import Layer
+from pellucid.models.memory import MOST, SHARE, free_bytes
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.parts import _hooked
 from pellucid.models.prepare import TOLERANCE, relative_difference
@@ -28,6 +31,12 @@ from pellucid.models.prepare import TOLERANCE, relative_difference
 How = Literal["free", "recorded", "whole"]
 
 Run = Callable[[Tensor], Tensor]
+
+#: Bytes of the largest output that stay in the processor's cache, and rows of which more gain nothing.
+_CACHE, _MOST_ROWS = 1 << 23, 2048
+
+#: Outputs as large as the largest that are alive at a time, with what an operation needs for itself.
+_ALIVE = 6
 
 
 @dataclass(frozen=True)
@@ -70,6 +79,29 @@ class Tail:
         """Whether several sets of outputs may go into one pass: random numbers are the same only row by row."""
         return self.how == "free" and not self.random
 
+    @property
+    def cost(self) -> float:
+        """Multiply-adds of one sample's run, about: what has weights uses each of them once a place."""
+        return float(sum(l.own_parameters * _places(l) for l in self._running if l.shape))
+
+    def rows(self, x: Tensor) -> int:
+        """How many samples like ``x`` [N, C, H, W] go into one run: what fits, and still gains by it."""
+        largest = max([math.prod(l.shape) for l in self._running if l.shape], default=x[0].numel())
+        room = free_bytes(x.device) * SHARE / (_ALIVE * largest * x.element_size())
+        worth = max(MOST.get(x.device.type, 8), _CACHE / (largest * x.element_size()))
+        return max(1, int(min(room, worth, _MOST_ROWS)))
+
+    @property
+    def _running(self) -> list[Layer]:
+        """The innermost layers that a run passes through."""
+        tree = self.network.tree()
+        own = next((l.order for l in tree if l.name == split_call(self.layer)[0]), -1)
+        return [l for l in tree if l.leaf and l.calls and (self.how == "whole" or l.order >= own)]
+
+    def output(self, x: Tensor) -> Tensor:
+        """The layer's output for ``x`` [N, C, H, W]; what is behind it does not run."""
+        return _record(self, x, keep=False).output
+
     def at(self, x: Tensor) -> tuple[Tensor, Run]:
         """The layer's output for ``x`` [N, C, H, W], and the function from such outputs to the network's output.
 
@@ -101,6 +133,14 @@ class Tail:
         except Exception:  # foreign code may raise anything where its batch changes its size: then more of it is run
             return False
         return relative_difference([wanted], [found]) <= TOLERANCE
+
+
+def _places(layer: Layer) -> int:
+    """How many places of its output a layer's weights are used for."""
+    shape = layer.shape or ()
+    if layer.grid is not None:
+        return layer.grid.height * layer.grid.width
+    return math.prod(shape[1:]) if len(shape) == 3 else math.prod(shape[:-1])
 
 
 # -- recording ------------------------------------------------------------------------------------

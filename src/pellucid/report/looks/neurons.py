@@ -1,0 +1,399 @@
+"""Neurons: the units ranked, the loss against units kept, the spectra, and what the top units do."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.gridspec import GridSpecFromSubplotSpec, SubplotSpec
+from matplotlib.ticker import MaxNLocator
+
+from pellucid.core.types import View
+from pellucid.report.figures import GREY, Picture, bare, printable, title
+from pellucid.report.words import Sentence, number, percent, quoted, whole
+
+TITLE = "Which units matter"
+
+COLUMNS = {
+    "unit": "Unit",
+    "delta": "Lost without it",
+    "delta_low": "from",
+    "delta_high": "to",
+    "share": "Share",
+    "unique": "Of that, what the others cannot supply",
+    "unique_low": "from",
+    "unique_high": "to",
+    "accuracy_drop": "Accuracy lost",
+    "variance": "Variance",
+    "active": "Active",
+    "predicted": "Predicted by the others (R²)",
+    "most_like": "Goes with unit",
+    "correlation": "Correlation",
+    "factor": "Tells most of",
+    "factor_share": "of its entropy",
+}
+
+#: Units that the bars show, and below how many tests a person is warned.
+_BARS, _FEW = 20, 30
+
+#: A unit is spare where the others supply all but this share of what is lost without it.
+_SPARE = 0.1
+
+_MEAN, _OWN, _VARIANCE = "#2c6ecb", "#e07b00", "#8a5a9e"
+
+
+# -- words ----------------------------------------------------------------------------------------
+
+
+def words(view: View) -> list[Sentence]:
+    """Which units matter, what an eigenvalue says and does not say, and what to beware of."""
+    return [*_warnings(view), *_important(view), *_spare(view), *_eigenvalues(view), *_more(view)]
+
+
+def headline(view: View) -> str:
+    """The answer in one line."""
+    found, layer = view.options["found"], quoted(view.options["layer"])
+    enough = found["enough"]
+    if enough is None:
+        return f"{layer}: without any of its {whole(found['units'])} units nothing is lost"
+    share = f"{whole(enough)} of the {whole(found['units'])} units of {layer}"
+    return f"{share}, the most important first, bring back 90 % of what is lost without any"
+
+
+def _important(view: View) -> Iterator[Sentence]:
+    found, best = view.options["found"], view.table[0]
+    against = "" if found["labelled"] or found["kind"] == "reconstruction" else ", held against its own answer"
+    from_to = f"{number(best['delta_low'])} to {number(best['delta_high'])}"
+    yield Sentence(
+        "fact",
+        f"{_ranked(view)}. Without unit {best['unit']} (at its mean) the {found['loss']} of the network{against}, "
+        f"rises by {number(best['delta'])} (95 % interval {from_to}, {whole(found['tests'])} samples), from "
+        f"{number(found['untouched'])}.",
+    )
+    if found["enough"] is not None:
+        yield Sentence("fact", f"{headline(view)} ({number(found['none'])} then).")
+
+
+def _ranked(view: View) -> str:
+    above = [row for row in view.table if row["delta_low"] > 0]
+    top = ", ".join(str(row["unit"]) for row in view.table[:5])
+    sure = f"for {whole(len(above))} of {whole(len(view.table))} units the loss without them lies above 0 for sure"
+    return f"The most important units of {quoted(view.options['layer'])} are {top}; {sure}"
+
+
+def _spare(view: View) -> Iterator[Sentence]:
+    """Units that are missed when they go, though the others know all that they know."""
+    worth = 0.5 / len(view.table)  # half of an even share: below, there is little to supply
+    spare = [r for r in view.table if r["share"] > worth and r["unique_high"] < _SPARE * r["delta"]]
+    if spare:
+        first = spare[0]
+        pair = "" if first["most_like"] is None else f" (it goes with unit {first['most_like']}, "
+        pair += f"correlation {number(first['correlation'])})" if pair else ""
+        yield Sentence(
+            "fact",
+            f"Of {whole(len(spare))} units that are missed, the other units can supply more than 90 % of what is lost, "
+            f"first unit {first['unit']}{pair}: such a unit is not the only one that knows what it knows.",
+        )
+
+
+def _eigenvalues(view: View) -> Iterator[Sentence]:
+    found = view.options["found"]
+    r = found["variance_rank_correlation"]
+    order = "" if r is None else f" The rank correlation of variance and importance over the units is {r:.2f}."
+    yield Sentence(
+        "fact",
+        "Does a positive eigenvalue of the covariance mean an important neuron? No. It means that the codes vary along "
+        "a direction, which is a mix of all units; whether anything behind the layer listens to it, it does not say. "
+        "A covariance has no negative eigenvalues but by rounding: here "
+        f"{whole(found['eigenvalues_positive'])} of {whole(found['units'])} are positive, the smallest is "
+        f"{number(found['eigenvalue_smallest'])}. The unit that varies most, {found['most_varied']}, is number "
+        f"{whole(found['most_varied_rank'])} by importance.{order}",
+    )
+    error = found["answer_total_error"]
+    give_or_take = "" if error is None else f", ± {percent(error)}"
+    yield Sentence(
+        "fact",
+        "Look at the loss without the unit instead, and for directions at the spectrum of C½GC½ (C the covariance, G "
+        "the mean of JᵀJ, J the Jacobian of what is behind the layer): no change of coordinates that the next layer "
+        f"undoes can alter it. By it {number(found['answer_directions'])} directions reach the answer, by the "
+        f"covariance {number(found['eigenvalue_directions'])} (Σλ)²/Σλ². It adds up to "
+        f"{number(found['answer_total'])}{give_or_take} (from {whole(found['answer_samples'])} samples, by "
+        f"{found['answer_how']}).",
+    )
+
+
+def _more(view: View) -> Iterator[Sentence]:
+    found = view.options["found"]
+    if found["accuracy"] is not None and found["labelled"]:
+        yield Sentence("fact", f"The untouched network names {percent(found['accuracy'])} of the labels.")
+    if found["kind"] != "reconstruction" and not found["labelled"]:
+        text = "No labels were given: what counts as lost is how far the answers move from the network's own."
+        yield Sentence("fact", text)
+    if "active" in found:
+        yield Sentence(
+            "fact",
+            f"{whole(found['active'])} of {whole(found['units'])} units of the variational code are active: their "
+            "means vary by more than 0.01.",
+        )
+    if found["still"]:
+        yield Sentence("fact", f"{whole(found['still'])} units never vary: they say nothing on these samples.")
+    if found["places"] > 1:
+        text = (
+            f"The layer has {whole(found['places'])} places: a unit is a whole channel, its mean is each place's own, "
+            "and the spectrum of C½GC½ is that of shifting channels at all places alike."
+        )
+        yield Sentence("fact", text)
+    yield from _factors(found)
+
+
+def _factors(found: Mapping[str, Any]) -> Iterator[Sentence]:
+    if "mig" not in found:
+        return
+    d = found["disentanglement"]
+    apart = "cannot be said of a single factor" if d is None else f"is {number(d)}"
+    each = "; ".join(
+        f"{quoted(f['factor'])} gap {number(f['mig'])}, told on unseen samples {number(f['informativeness'])}"
+        for f in found["factors"]
+    )
+    yield Sentence(
+        "fact",
+        f"Of the known factors: the mutual information gap is {number(found['mig'])} (1: each has a unit of its own; "
+        f"with shuffled factors {number(found['mig_chance'])}). DCI by {found['dci_model']}: disentanglement {apart}, "
+        f"completeness {number(found['completeness'])}, informativeness {number(found['informativeness'])}. {each}.",
+    )
+
+
+def _warnings(view: View) -> Iterator[Sentence]:
+    found = view.options["found"]
+    if found["tests"] < _FEW:
+        text = (
+            f"Only {found['tests']} samples: the intervals are wide, and the ranking of all but the first is a guess."
+        )
+        yield Sentence("warning", text)
+    if found["samples"] <= found["units"]:
+        yield Sentence(
+            "warning",
+            f"{whole(found['samples'])} samples for {whole(found['units'])} units: the covariance has at most "
+            f"{whole(found['samples'] - 1)} directions, and what the others can supply is underestimated.",
+        )
+    if found["kind"] == "reconstruction" and found["untouched"] > found["input_variance"]:
+        yield Sentence(
+            "warning",
+            f"The reconstruction is worse than one grey mean picture ({number(found['untouched'])} against "
+            f"{number(found['input_variance'])}): is the network fed the values, and does it give the values, that it "
+            "was trained with? See InputSpec's mean and std.",
+        )
+    if found["enough"] is None:
+        yield Sentence("warning", "Without any unit nothing is lost: what is behind the layer does not need it.")
+
+
+# -- the figure -----------------------------------------------------------------------------------
+
+
+def figure(view: View) -> Figure:
+    """Above the ranking, the loss against units kept, and the spectra; below what the top units do."""
+    height = _below(view)
+    drawn = Picture(figsize=(14, 5.6 + height), layout="constrained")
+    drawn.suptitle(printable(headline(view), 160), fontsize=12.5, x=0.01, ha="left", parse_math=False)
+    rows = drawn.add_gridspec(2 if height else 1, 1, height_ratios=[5.2, height] if height else [1])
+    above = GridSpecFromSubplotSpec(1, 3, rows[0], width_ratios=[1.25, 1, 1])
+    _draw_ranking(drawn.add_subplot(above[0]), view)
+    _draw_curve(drawn.add_subplot(above[1]), view)
+    _draw_spectra(drawn.add_subplot(above[2]), view)
+    if height:
+        draw = _draw_images if "traversal/images" in view.arrays else _draw_outputs
+        draw(drawn, rows[1], view)
+    return drawn
+
+
+def _below(view: View) -> float:
+    """Inches for the sweeps."""
+    if "traversal/units" not in view.arrays:
+        return 0.0
+    units = len(view["traversal/units"])
+    if "traversal/images" not in view.arrays:
+        return 2.7 * -(-units // 3)
+    height, width = view["traversal/images"].shape[2:4]
+    return float(np.clip(units * 1.25 * height / width, 1.4, 12)) + 0.5
+
+
+def _draw_ranking(axes: Axes, view: View) -> None:
+    rows = view.table[:_BARS]
+    places = np.arange(len(rows))
+    values = np.array([r["delta"] for r in rows])
+    axes.barh(places, values, color=_MEAN, height=0.62, label="at its mean: what is lost", zorder=2)
+    _whiskers(axes, places, rows, "delta", "#123c7a")
+    own = np.array([r["unique"] for r in rows])
+    axes.plot(
+        own, places, "D", color=_OWN, markersize=5, zorder=4, label="as the others predict it: what only it knows"
+    )
+    _whiskers(axes, places, rows, "unique", _OWN)
+    axes.axvline(0, color=GREY, linewidth=0.8)
+    axes.set_yticks(places, [f"unit {r['unit']}" for r in rows], fontsize=8)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.legend(loc="lower right", fontsize=8, frameon=True, edgecolor="none")
+    axes.set_xlabel(f"rise of the {view.options['found']['loss']}", fontsize=9, color=GREY)
+    more = f", the first {len(rows)} of {len(view.table)}" if len(view.table) > len(rows) else ""
+    title(
+        axes, f"What is lost without each unit{more}\n(lines: 95 % intervals, {view.options['found']['tests']} samples)"
+    )
+    _plain(axes)
+
+
+def _whiskers(axes: Axes, places: np.ndarray, rows: Sequence[Mapping[str, Any]], name: str, colour: str) -> None:
+    low, high = ([r[f"{name}_{end}"] for r in rows] for end in ("low", "high"))
+    axes.hlines(places, low, high, color=colour, linewidth=1.4, zorder=3)
+
+
+def _draw_curve(axes: Axes, view: View) -> None:
+    found, kept = view.options["found"], view["curve/kept"]
+    low, high = view["curve/random_low"], view["curve/random_high"]
+    axes.fill_between(
+        kept, low, high, color="#bbbbbb", alpha=0.5, linewidth=0, label="random orders, lowest to highest"
+    )
+    axes.plot(kept, view["curve/random"], color="#888888", linewidth=1.4)
+    axes.plot(kept, view["curve/variance"], "--", color=_VARIANCE, linewidth=1.8, label="largest variance first")
+    axes.plot(
+        kept, view["curve/importance"], "-o", color=_MEAN, linewidth=2, markersize=4, label="most important first"
+    )
+    axes.axhline(found["untouched"], color=GREY, linewidth=0.9, linestyle=":")
+    axes.set_xscale("symlog", linthresh=1)
+    ticks = [k for i, k in enumerate(kept) if k < 2 or i % 2 == len(kept) % 2 or k == kept[-1]]
+    axes.set_xticks(_apart(ticks), [str(t) for t in _apart(ticks)], fontsize=8)
+    axes.minorticks_off()
+    axes.set_xlabel("units kept, the others at their mean (dotted: untouched)", fontsize=9, color=GREY)
+    axes.set_ylim(
+        *_limits([view["curve/importance"], view["curve/variance"], view["curve/random"]], found["untouched"])
+    )
+    axes.legend(loc="upper right", fontsize=8, frameon=True, edgecolor="none")
+    title(axes, f"{found['loss'].capitalize()} against units kept\n(no sample chose its own order)")
+    _plain(axes)
+
+
+def _apart(ticks: Sequence[int]) -> list[int]:
+    """Ticks that do not run into each other on the logarithmic axis; the last one stays."""
+    chosen: list[int] = []
+    for t in reversed(list(ticks)):
+        if not chosen or t < 2 or (t < 0.75 * chosen[-1]):
+            chosen.append(int(t))
+    return sorted(set(chosen))
+
+
+def _limits(curves: Sequence[np.ndarray], floor: float) -> tuple[float, float]:
+    """From the floor to the highest curve, with room for the legend."""
+    top = max(float(c.max()) for c in curves)
+    span = max(top - floor, 1e-12)
+    return floor - 0.05 * span, top + 0.28 * span
+
+
+def _draw_spectra(axes: Axes, view: View) -> None:
+    units = view.options["found"]["units"]
+    marks: dict[str, Any] = {"markersize": 4, "marker": "o"} if units <= 40 else {}
+    for name, colour, style, label in (
+        ("spectrum/covariance", _VARIANCE, "--", "covariance of the code: where it varies"),
+        ("spectrum/answer", _MEAN, "-", "C½GC½: what of that reaches the answer"),
+    ):
+        values = view[name]
+        shares = values / max(float(values.sum()), 1e-300)
+        shown = shares > 1e-8
+        axes.semilogy(np.arange(1, units + 1)[shown], shares[shown], style, color=colour, label=label, **marks)
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.set_xlabel("direction (a mix of all units), strongest first", fontsize=9, color=GREY)
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high * (high / low) ** 0.25)
+    axes.legend(loc="upper right", fontsize=8, frameon=True, edgecolor="none")
+    title(
+        axes,
+        "Spectra, as shares of their sums\n(a positive eigenvalue is a direction that varies, no neuron that matters)",
+    )
+    _plain(axes)
+
+
+def _plain(axes: Axes) -> None:
+    axes.tick_params(labelsize=8, colors=GREY)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+# -- what the top units do ------------------------------------------------------------------------
+
+
+def _draw_images(drawn: Figure, place: SubplotSpec, view: View) -> None:
+    """A row a unit: the reconstruction while it goes through its values."""
+    images = view["traversal/images"]
+    units, steps = images.shape[:2]
+    grid = GridSpecFromSubplotSpec(1, 2, place, width_ratios=[1, steps], wspace=0.02)
+    left = GridSpecFromSubplotSpec(2, 1, grid[0])
+    seen = drawn.add_subplot(left[0])
+    if view.pictures is not None:
+        seen.imshow(view.pictures[0])
+        title(seen, printable(view.names[0], 24))
+    else:
+        seen.set_axis_off()
+    bare(seen)
+    again = drawn.add_subplot(left[1])
+    again.imshow(_shown(view["traversal/untouched"], images), cmap="gray", vmin=0, vmax=1)
+    title(
+        again, "its reconstruction" if view.pictures is not None else f"{printable(view.names[0], 20)},\nreconstructed"
+    )
+    bare(again)
+    axes = drawn.add_subplot(grid[1])
+    axes.imshow(_mosaic(_shown(images, images)), cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="equal")
+    height, width = images.shape[2:4]
+    gap = _gap(height, width)
+    axes.set_yticks([i * (height + gap) + height / 2 for i in range(units)], _labels(view), fontsize=8)
+    marks = [f"{q}" for q in ("lowest 1 %", "17 %", "34 %", "median", "66 %", "83 %", "highest 1 %")][:steps]
+    axes.set_xticks([i * (width + gap) + width / 2 for i in range(steps)], marks, fontsize=8)
+    axes.tick_params(length=0, colors=GREY)
+    axes.spines[:].set_visible(False)
+    title(axes, "What the top units do: each goes through the values that it takes, the others stay")
+
+
+def _labels(view: View) -> list[str]:
+    return [f"unit {u}" for u in view["traversal/units"]]
+
+
+def _shown(images: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Pictures 0 to 1; matrices by the range of ``scale``, their channels averaged."""
+    if images.dtype == np.uint8:
+        return images / 255
+    low, high = float(scale.min()), float(scale.max())
+    return (images.mean(-1) - low) / max(high - low, 1e-12)
+
+
+def _gap(height: int, width: int) -> int:
+    return max(1, round(0.04 * max(height, width)))
+
+
+def _mosaic(images: np.ndarray) -> np.ndarray:
+    """[units, steps, height, width(, 3)] side by side, with white between."""
+    gap = _gap(*images.shape[2:4])
+    around = [(0, 0), (0, 0), (0, gap), (0, gap)] + [(0, 0)] * (images.ndim - 4)
+    padded = np.pad(images, around, constant_values=1.0)
+    units, steps, height, width = padded.shape[:4]
+    joined = np.moveaxis(padded, 1, 2).reshape(units * height, steps * width, *padded.shape[4:])
+    return joined[: joined.shape[0] - gap, : joined.shape[1] - gap]
+
+
+def _draw_outputs(drawn: Figure, place: SubplotSpec, view: View) -> None:
+    """A small plot a unit: the outputs that change most while it goes through its values."""
+    units = len(view["traversal/units"])
+    grid = GridSpecFromSubplotSpec(-(-units // 3), 3, place)
+    what = "probability" if view.options["found"]["kind"] == "classes" else "value"
+    for i in range(units):
+        axes = drawn.add_subplot(grid[i])
+        for line, (name, colour) in enumerate(
+            zip(view.options["found"]["followed"][i], (_MEAN, _OWN, _VARIANCE), strict=False)
+        ):
+            outputs = view["traversal/outputs"][i, :, line]
+            label = "\n".join(textwrap.wrap(printable(name, 40), 24))
+            axes.plot(view["traversal/values"][i], outputs, "-o", color=colour, markersize=3, label=label)
+        axes.legend(fontsize=7.5, frameon=True, edgecolor="none", loc="best")
+        axes.set_xlabel(
+            f"unit {view['traversal/units'][i]}, from its lowest to its highest 1 %", fontsize=8, color=GREY
+        )
+        title(axes, f"Unit {view['traversal/units'][i]}: {what} on {printable(view.names[0], 24)}")
+        _plain(axes)
