@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pellucid.data.reading import read
     from pellucid.features.dream import dream
     from pellucid.features.filters import filters
+    from pellucid.features.invariance import invariance
     from pellucid.features.neurons import neurons
     from pellucid.features.regions import regions
     from pellucid.models.inputs import InputSpec
@@ -47,6 +48,7 @@ _HOMES = {
     "explain": "pellucid.attribution.explain",
     "filters": "pellucid.features.filters",
     "fit_patterns": "pellucid.attribution.patterns",
+    "invariance": "pellucid.features.invariance",
     "load": "pellucid.core.archive",
     "neurons": "pellucid.features.neurons",
     "open": "pellucid.models.open",
@@ -75,6 +77,7 @@ __all__ = [
     "explain",
     "filters",
     "fit_patterns",
+    "invariance",
     "load",
     "neurons",
     "open",

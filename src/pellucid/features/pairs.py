@@ -16,7 +16,7 @@ from pellucid.core.errors import BadInput
 from pellucid.features.transforms import Size, Transform
 
 #: Cells that are kept of a layer at most, and bytes that they may take.
-MOST_CELLS, MOST_BYTES = 40_000, 128 << 20
+MOST_CELLS, MOST_BYTES = 20_000, 128 << 20
 
 #: A layer whose variance is a smaller share of its squares is the same for every picture, up to rounding.
 _STILL = 1e-10
@@ -131,7 +131,10 @@ class Pairs:
         """How far each picture's cells lie from the mean map at their places: what the interval needs to know."""
         mean = (self._sum / self.count).flatten(1).T.float()
         return torch.stack(
-            [(cells - mean[places]).double().square().sum() for cells, places in zip(self.before, self.places, strict=True)]
+            [
+                (cells - mean[places]).double().square().sum()
+                for cells, places in zip(self.before, self.places, strict=True)
+            ]
         )
 
     def _spread(self, where: Tensor) -> float:

@@ -46,13 +46,23 @@ def right(features: np.ndarray, question: Question, *, seed: int) -> np.ndarray:
     """Which rows of features [rows, p] are told right by a probe that has not seen their group: float64 [rows]."""
     told = np.empty(len(features), np.int64)
     for train, test in _folds(question.labels, question.groups, seed):
-        x, y = features[train], question.labels[train]
+        x, y = features[train].astype(np.float64), question.labels[train]
         mean, spread = x.mean(0), x.std(0)
         spread[spread <= 1e-6 * max(float(np.abs(x).max()), 1e-30)] = np.inf  # what does not vary tells nothing
-        x, seen = (x - mean) / spread, (features[test] - mean) / spread
+        x, seen = _spanned((x - mean) / spread, (features[test] - mean) / spread)
         strength = _strength(x, y, question.groups[train], seed)
         told[test] = _fit(x, y, strength).predict(seen)
     return (told == question.labels).astype(np.float64)
+
+
+def _spanned(x: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same on axes of the space that x [rows, p] spans, where p is larger: its penalised fit lies in there."""
+    if x.shape[1] <= x.shape[0]:
+        return x, seen
+    values, vectors = np.linalg.eigh(x @ x.T)
+    kept = values > 1e-6 * values[-1]
+    axes = x.T @ (vectors[:, kept] / np.sqrt(values[kept]))
+    return x @ axes, seen @ axes
 
 
 def score(found: np.ndarray, question: Question) -> Interval:

@@ -1,0 +1,339 @@
+"""What a transform does to each layer: curves through the depth with their intervals, and where to cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from pellucid.core.types import View
+from pellucid.report.figures import GREY, Picture, bare, printable, title
+from pellucid.report.words import Sentence, percent, quoted
+
+TITLE = "Which layer still sees the difference?"
+
+COLUMNS = {
+    "layer": "Layer",
+    "resolution": "Grid",
+    "d_inv": "D_inv (changes)",
+    "d_eq": "D_eq (undone)",
+    "d_map": "D_map (channels mapped)",
+    "d_inv_pooled": "D_inv of the average",
+    "cka": "CKA (same information, not invariance)",
+    "probe": "Probe",
+    "probe_low": "from",
+    "probe_high": "to",
+    "probe_parts": "Probe on parts",
+    "probe_parts_low": "from",
+    "probe_parts_high": "to",
+    "parity_floor": "D_eq of the grid alone",
+}
+
+#: Fewer pictures than this give wide intervals.
+ENOUGH = 128
+
+#: D_eq that the grid alone may cause before it has to be said.
+_FLOOR = 1e-6
+
+
+class _Curve(NamedTuple):
+    key: str
+    text: str
+    colour: str
+    style: str = "-"
+
+
+# Paul Tol's bright colours, which tell apart for every kind of eye; grey for what is no invariance.
+_CURVES = (
+    _Curve("d_inv", "D_inv: the map changes", "#ee6677"),
+    _Curve("d_eq", "D_eq: undone on the map", "#4477aa"),
+    _Curve("d_map", "D_map: and channels mapped", "#228833"),
+    _Curve("d_inv_pooled", "D_inv of the average", "#aa3377"),
+    _Curve("cka", "CKA: same information,\nnot invariance", "#888888", ":"),
+)
+_PROBES = (
+    _Curve("probe", "of the average", "#aa3377"),
+    _Curve("probe_parts", "of each {parts}", "#4477aa"),
+)
+
+
+def figure(view: View) -> Figure:
+    """Above what the transform changes, below what a probe still tells; layers from left (first) to right (last)."""
+    probed = view.options["probe"] is not None
+    rows, count = 1 + probed, len(view.table)
+    wide = float(np.clip(1.0 * count + 4, 7.5, 16))
+    drawn = Picture(figsize=(wide + 2.6, 3.6 * rows + 0.9), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.08))
+    left, right = drawn.subfigures(1, 2, width_ratios=[2.1, wide])
+    _draw_example(left.subplots(2, 1), view)
+    panels = np.atleast_1d(right.subplots(rows, 1, sharex=True))
+    _draw_curves(panels[0], view, _CURVES)
+    panels[0].set_ylim(-0.04, max(1.08, panels[0].get_ylim()[1]))
+    panels[0].set_ylabel("share of another picture\n(0: no change)", fontsize=9, color=GREY)
+    title(panels[0], f"What is left of a picture that is {view.options['transform_in_words']}")
+    if probed:
+        _draw_probes(panels[1], view)
+    _name_layers(panels[-1], view)
+    return drawn
+
+
+# -- panels ---------------------------------------------------------------------------------------
+
+
+def _draw_example(axes: Sequence[Axes], view: View) -> None:
+    shown = [] if view.pictures is None else [("a picture", view.pictures[0])]
+    if "example" in view.arrays:
+        shown.append((view.options["transform_in_words"], view["example"]))
+    for each, (text, picture) in zip(axes, shown, strict=False):
+        each.imshow(picture, interpolation="nearest" if picture.shape[0] < 64 else None)
+        title(each, printable(text, 30))
+    for each in axes:
+        bare(each)
+
+
+def _draw_curves(axes: Axes, view: View, curves: Sequence[_Curve]) -> None:
+    x, ends = np.arange(len(view.table)), []
+    for curve in curves:
+        y, low, high = (_column(view, curve.key + end) for end in ("", "_low", "_high"))
+        known = ~np.isnan(y)
+        if not known.any():
+            continue
+        axes.fill_between(x[known], low[known], high[known], color=curve.colour, alpha=0.16, linewidth=0)
+        axes.plot(x[known], y[known], curve.style, color=curve.colour, linewidth=1.9, marker="o", markersize=3.5)
+        text = curve.text.format(parts=view.options["parts"])
+        ends.append((float(y[known][-1]), text, curve.colour))
+    axes.set_xlim(-0.35, len(x) - 0.65)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8, colors=GREY)
+    axes.grid(axis="y", color="#eeeeee")
+    axes.set_axisbelow(True)
+    _label_ends(axes, ends)
+
+
+def _label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
+    """Each curve's name at its right end, moved apart where two would overlap."""
+    low, high = axes.get_ylim()
+    room = [0.055 * (1 + text.count("\n")) for _, text, _ in ends]
+    order = sorted(range(len(ends)), key=lambda i: ends[i][0])
+    places = {i: (ends[i][0] - low) / (high - low) for i in order}
+    for before, after in zip(order, order[1:], strict=False):
+        places[after] = max(places[after], places[before] + room[before] + room[after])
+    over = max((places[i] for i in order), default=0) - 1.0
+    for i in reversed(order) if over > 0 else ():
+        above = order[order.index(i) + 1] if i != order[-1] else None
+        top = 1.0 if above is None else places[above] - room[above] - room[i]
+        places[i] = min(places[i], top)
+    for i, (_, text, colour) in enumerate(ends):
+        axes.annotate(
+            text,
+            (1.01, places[i]),
+            xycoords="axes fraction",
+            va="center",
+            fontsize=8.5,
+            color=colour,
+            annotation_clip=False,
+        )
+
+
+def _draw_probes(axes: Axes, view: View) -> None:
+    chance = view.options["chance"]
+    _draw_curves(axes, view, _PROBES)
+    axes.axhline(chance, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
+    axes.annotate("guessing", (0.005, chance), ("axes fraction", "data"), fontsize=8, color=GREY, va="bottom")
+    axes.set_ylim(min(chance - 0.08, axes.get_ylim()[0]), 1.04)
+    axes.set_ylabel("probe's balanced accuracy", fontsize=9, color=GREY)
+    told = " from ".join(map(quoted, view.options["classes"])) if len(view.options["classes"]) == 2 else "the labels"
+    title(axes, printable(f"How well a linear probe tells {told}", 110))
+    _mark_cut(axes, view)
+
+
+def _mark_cut(axes: Axes, view: View) -> None:
+    """A line behind the cut, and what lies behind it shaded."""
+    cut, names = view.options["cut"], [row["layer"] for row in view.table]
+    if cut is None:
+        return
+    place = names.index(cut) + (0.5 if cut != names[-1] else 0.25)
+    axes.axvline(place, color="#222222", linewidth=1.3)
+    axes.axvspan(place, len(names) - 0.65, color="#ccbb44", alpha=0.13, linewidth=0)
+    right = place > (len(names) - 1) / 2
+    behind = view.options["unfreeze_from"]
+    text = f"the cut: keep up to {cut},\nre-train from {behind}" if behind else f"the cut: keep all up to {cut}"
+    axes.annotate(
+        printable_lines(text),
+        (place, 0.04),
+        (-6 if right else 6, 0),
+        xycoords=("data", "axes fraction"),
+        textcoords="offset points",
+        ha="right" if right else "left",
+        va="bottom",
+        fontsize=8.5,
+        color="#222222",
+    )
+
+
+def printable_lines(text: str) -> str:
+    """Each line as the font can draw it."""
+    return "\n".join(printable(line, 60) for line in text.split("\n"))
+
+
+def _name_layers(axes: Axes, view: View) -> None:
+    many = len(view.table) > 9 or max(len(row["layer"]) for row in view.table) > 14
+    grid = "" if len(view.table) > 16 else "\n{}"
+    names = [printable(r["layer"], 26) + grid.format(r["resolution"].replace(" ", "")) for r in view.table]
+    axes.set_xticks(range(len(names)), names, rotation=35 if many else 0, ha="right" if many else "center", fontsize=8)
+    axes.set_xlabel("layers, from the first to the last", fontsize=9, color=GREY)
+
+
+def _column(view: View, key: str) -> np.ndarray:
+    return np.array([np.nan if row.get(key) is None else row[key] for row in view.table], np.float64)
+
+
+# -- words ----------------------------------------------------------------------------------------
+
+
+def words(view: View) -> list[Sentence]:
+    """The answer to 'at which layer does the invariance arise, and how do I break it?', and what to beware of."""
+    o = view.options
+    return [*_cautions(view), *_answer(view), *_grid_words(o), *_measure_words(view)]
+
+
+def _cautions(view: View) -> Iterator[Sentence]:
+    o = view.options
+    if o["groups"] < ENOUGH:
+        count = _count(o["pictures"], "picture") if o["groups"] == o["pictures"] else _count(o["groups"], "group")
+        yield Sentence("warning", f"Only {count}: the intervals are wide, and take {ENOUGH} or more to be believed.")
+    parity = o["parity"]
+    if parity is None:
+        return
+    if parity["note"]:
+        yield Sentence("warning", f"{parity['note'][0].upper()}{parity['note'][1:]}.")
+    size = _size(o["size"])
+    if parity["aligned"]:
+        return
+    worst = "" if parity["worst_here"] is None else f": D_eq of up to {parity['worst_here']:.2f} is the grid's own"
+    if parity["culprits"]:
+        text = f"At {size} the strides of {_listed(parity['culprits'])} do not reach both edges alike, so a "
+        text += f"transformed picture gives another map even with perfectly symmetric kernels{worst}. "
+        text += "Feed another size (--size), or none where the network takes one only."
+        yield Sentence("warning", text)
+    elif parity["worst_here"] is not None and parity["worst_here"] > _FLOOR:
+        text = (
+            "Parts of this network look at where something is (position embeddings, shifted windows): with symmetric "
+        )
+        text += f"kernels D_eq is still up to {parity['worst_here']:.2g}, at any size."
+        yield Sentence("warning", text)
+
+
+def _answer(view: View) -> Iterator[Sentence]:
+    o = view.options
+    if o["probe"] is None:
+        return
+    if o["cut"] is None:
+        yield from _no_average(view)
+        return
+    last = view.table[-1]["layer"]
+    told, best = _told(o), _best(view, "probe")
+    at = _row(view, o["cut"])
+    text = f"{told} best at {quoted(best['layer'])} ({best['probe']:.2f}; guessing gives {o['chance']:.2f})"
+    if o["cut"] == last:
+        yield Sentence("fact", f"{text}, and the last layer that was looked at, {quoted(last)}, still does as well.")
+        behind = f" (--unfreeze-from {o['unfreeze_from']})" if o["unfreeze_from"] else ""
+        yield Sentence("fact", f"Nothing is lost up to there: a new classifier on its average is enough{behind}.")
+        return
+    end = view.table[-1]
+    lost = f"{at['probe']:.2f} at {quoted(o['cut'])}, {end['probe']:.2f} at {quoted(end['layer'])}"
+    yield Sentence("fact", f"{text}. Behind {quoted(o['cut'])} the average loses it: {lost}.")
+    yield from _pooling_words(view)
+    drop = " and leave this transform out of the augmentation" if o["probe"] != "labels" or _flips(o) else ""
+    text = f"To break the invariance, keep everything up to {quoted(o['cut'])}, re-train from "
+    yield Sentence("fact", f"{text}{quoted(o['unfreeze_from'])} (--unfreeze-from {o['unfreeze_from']}){drop}.")
+
+
+def _no_average(view: View) -> Iterator[Sentence]:
+    o = view.options
+    if o["pooled_apart"] is not None:
+        yield Sentence("fact", f"No layer’s average over the whole map tells {_difference(o)}.")
+        yield from _pooling_words(view)
+        return
+    text = f"No probe tells {_difference(o)} on these pictures: either they have no side to tell (most photos mean the "
+    text += "same mirrored), or the first layers have lost it already. No cut can be advised: take pictures where the "
+    yield Sentence("warning", f"{text}transform means something, or pass labels.")
+
+
+def _pooling_words(view: View) -> Iterator[Sentence]:
+    o = view.options
+    if o["pooled_apart"] is None:
+        return
+    row = _row(view, o["pooled_apart"])
+    average = "" if row["probe"] is None else f" instead of {row['probe']:.2f}"
+    text = f"First change only the pooling: at {quoted(o['pooled_apart'])} the {o['parts']} pooled apart still tell it "
+    yield Sentence("fact", f"{text}({row['probe_parts']:.2f}{average}), so nothing below has to be re-trained.")
+
+
+def _grid_words(o: Mapping[str, Any]) -> Iterator[Sentence]:
+    parity = o["parity"]
+    if parity is None or not parity["resized"]:
+        return
+    worst = f"D_eq of up to {parity['worst']:.2f}"
+    text = f"Measured at {_size(o['size'])}: at the network’s own size the strides of {_listed(parity['culprits'])} "
+    text += f"are not aligned with the transform, and symmetric kernels would already show a {worst}; here it is 0. "
+    yield Sentence("fact", text + "(--size overrides.)")
+
+
+def _measure_words(view: View) -> Iterator[Sentence]:
+    rows = [r for r in view.table if r["d_inv_pooled"] is not None]
+    if rows:
+        first, last = rows[0], rows[-1]
+        text = f"Averaged over the whole map, the transform changes {quoted(last['layer'])} by "
+        text += f"{percent(last['d_inv_pooled'])} of what another picture would"
+        if first is not last:
+            text += f" ({quoted(first['layer'])}: {percent(first['d_inv_pooled'])})"
+        yield Sentence("fact", text + ".")
+    kept = [r for r in view.table if r["d_eq"] is not None and r["d_inv"] is not None]
+    if kept and any(r["d_eq"] != r["d_inv"] for r in kept):
+        best = min(kept, key=lambda r: r["d_eq"])
+        text = f"Place by place the map follows the picture best at {quoted(best['layer'])}: what changes by "
+        yield Sentence("fact", f"{text}{best['d_inv']:.2f} is, with the transform undone, {best['d_eq']:.2f}.")
+
+
+# -- small parts ----------------------------------------------------------------------------------
+
+
+def _told(o: Mapping[str, Any]) -> str:
+    if o["probe"] == "labels":
+        return "The labels " + ", ".join(map(quoted, o["classes"][:4])) + " are told"
+    return f"Whether a picture is {o['transform_in_words']} is told"
+
+
+def _difference(o: Mapping[str, Any]) -> str:
+    if o["probe"] == "labels":
+        return "the labels " + ", ".join(map(quoted, o["classes"][:4])) + " apart"
+    return f"whether a picture is {o['transform_in_words']}"
+
+
+def _flips(o: Mapping[str, Any]) -> bool:
+    return o["transform"] in ("hflip", "vflip")
+
+
+def _best(view: View, key: str) -> Mapping[str, Any]:
+    return max((r for r in view.table if r[key] is not None), key=lambda r: r[key])
+
+
+def _row(view: View, layer: str) -> Mapping[str, Any]:
+    return next(r for r in view.table if r["layer"] == layer)
+
+
+def _size(size: Sequence[int]) -> str:
+    return f"{size[0]} × {size[1]}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{quoted(names[0])}{more}" if names else "some layers"
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
