@@ -6,7 +6,7 @@ import json
 import shlex
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,8 +42,10 @@ class Delivery:
 
         self._attached.append(Attached(file, text))
 
-    def view(self, view: View, network: Network, *, python: str) -> None:
-        """Write the view's page. python: the lines that do the same."""
+    def view(
+        self, view: View, network: Network, *, python: str, write: Callable[..., dict[str, Any]] | None = None
+    ) -> None:
+        """Write the view's page. python: the lines that do the same. write: what writes it, as ``write_view`` does."""
         from pellucid.report.run import Run
         from pellucid.report.view_page import write_view
 
@@ -57,7 +59,7 @@ class Delivery:
             seed=view.provenance.get("seed"),
             provenance={k: v for k, v in view.provenance.items() if k != "seed"},
         )
-        self.summary = write_view(self.folder, run, view, self._attached)
+        self.summary = (write or write_view)(self.folder, run, view, self._attached)
         self._told = view, list(run.notes)
 
     def tell(self, out: Path, *, as_json: bool) -> None:

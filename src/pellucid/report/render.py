@@ -18,7 +18,7 @@ from markupsafe import Markup, escape
 from pellucid.core.types import Explanation, Frame, View
 from pellucid.report import colours, pictures
 from pellucid.report.figures import as_png
-from pellucid.report.looks.regions import layers_of, region_colours
+from pellucid.report.looks.regions import layers_of, name_of, region_colours
 from pellucid.report.looks.spans import figure as spans_figure
 from pellucid.report.looks.spans import span_words
 from pellucid.report.plain import plain
@@ -49,9 +49,17 @@ def page_html(run: Run, summary: Mapping[str, Any]) -> str:
     )
 
 
-def filled(template: str, run: Run, summary: Mapping[str, Any], *, styles: str = "report.css", **own: Any) -> str:
-    """A template with what every page shows and what is its own. styles: names of style sheets, between spaces."""
-    style, script = "\n".join(map(_asset, styles.split())), _asset("report.js")
+def filled(
+    template: str,
+    run: Run,
+    summary: Mapping[str, Any],
+    *,
+    styles: str = "report.css",
+    scripts: str = "report.js",
+    **own: Any,
+) -> str:
+    """A template with what every page shows and what is its own. styles, scripts: names of files, between spaces."""
+    style, script = ("\n".join(map(_asset, names.split())) for names in (styles, scripts))
     return (
         _environment()
         .get_template(template)
@@ -216,9 +224,9 @@ def _regions(view: View, files: list[str], most: int) -> dict[str, Any]:
     size = min(most, 288)
     rows = [
         {
-            "name": view.names[i] if i < len(view.names) else f"photo {i + 1}",
+            "name": name_of(view, i),
             "picture": None if view.pictures is None else pictures.photo_uri(view.pictures[i], size),
-            "maps": [{"layer": layer, "uri": _region_uri(view, layer, i, size)} for layer in layers],
+            "maps": [{"layer": layer, "uri": region_uri(view, layer, i, size)} for layer in layers],
         }
         for i in range(count)
     ]
@@ -236,7 +244,7 @@ def _regions(view: View, files: list[str], most: int) -> dict[str, Any]:
     }
 
 
-def _region_uri(view: View, layer: str, i: int, most: int) -> str:
+def region_uri(view: View, layer: str, i: int, most: int) -> str:
     """Regions as they are: when made smaller, every n-th label, so that no colour is invented."""
     image = region_colours(view, layer, i)
     every = -(-max(image.shape[:2]) // most)

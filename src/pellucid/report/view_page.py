@@ -32,8 +32,20 @@ class Attached:
     text: str
 
 
-def write_view(folder: Path, run: Run, view: View, attached: Sequence[Attached] = ()) -> dict[str, Any]:
+def write_view(
+    folder: Path,
+    run: Run,
+    view: View,
+    attached: Sequence[Attached] = (),
+    *,
+    template: str = "view.html.j2",
+    styles: str = "report.css view.css",
+    scripts: str = "report.js",
+    **own: Any,
+) -> dict[str, Any]:
     """Write a view's page into an existing folder and return what ``summary.json`` holds.
+
+    template, styles, scripts, own: for a page that shows more than the figure, and what it shows.
 
     Files: ``index.html``, ``figure.png``, ``view.npz``, ``summary.json``, and those that are attached, already there.
     """
@@ -47,19 +59,26 @@ def write_view(folder: Path, run: Run, view: View, attached: Sequence[Attached] 
     summary["files"]["all"] = sorted([*(p.name for p in folder.iterdir()), "index.html", "summary.json"])
     (folder / "summary.json").write_text(dumps(summary) + "\n", encoding="utf-8")
     page = filled(
-        "view.html.j2",
+        template,
         run,
-        summary,
-        styles="report.css view.css",
+        _shortened(summary),
+        styles=styles,
+        scripts=scripts,
         view=view,
         title=look.TITLE,
         words=said,
         figure=pictures.png_uri(drawn),
         attached=[_shown(folder, a) for a in attached],
         **table_of(view, look.COLUMNS),
+        **own,
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
     return summary
+
+
+def _shortened(summary: dict[str, Any]) -> dict[str, Any]:
+    """The summary as the page holds it: without the long tail of thousands of pictures, which summary.json has."""
+    return {**summary, **{key: summary[key][:MOST_ROWS] for key in ("names", "table")}}
 
 
 def summary_of(run: Run, view: View, said: Sequence[Sentence]) -> dict[str, Any]:
