@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pellucid.core.archive import load
     from pellucid.core.errors import BadInput, PellucidError
     from pellucid.core.types import Explanation, Frame, Receipt, Sample, View
+    from pellucid.data import dicom
     from pellucid.data.reading import read
     from pellucid.features.dream import dream
     from pellucid.features.filters import filters
@@ -73,6 +74,7 @@ __all__ = [
     "View",
     "__version__",
     "compare",
+    "dicom",
     "dream",
     "explain",
     "filters",
@@ -89,9 +91,13 @@ __all__ = [
 ]
 
 
+#: Public modules, whose functions are too many to stand here.
+_MODULES = {"dicom": "pellucid.data.dicom", "targets": "pellucid.attribution.targets"}
+
+
 def __getattr__(name: str) -> Any:
-    if name == "targets":
-        return import_module("pellucid.attribution.targets")
+    if name in _MODULES:
+        return import_module(_MODULES[name])
     if name not in _HOMES:
         raise AttributeError(f"module 'pellucid' has no attribute {name!r}")
     if name == "load":  # the kinds that it reads register themselves where they are defined
