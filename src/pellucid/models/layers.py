@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from pellucid.core.errors import BadInput, near
 from pellucid.models.capture import tensors_in
 from pellucid.models.grids import Grid, grid_of
+from pellucid.models.papers import paper_layer, required
 from pellucid.models.prepare import untouched
 
 
@@ -246,7 +247,9 @@ def find(pattern: str, layers: Sequence[Layer], *, where: str = "") -> list[str]
 
     ``blocks.4`` a name · ``relu:2`` the second call of a module that runs several times ·
     ``blocks.*`` a glob (``*`` within one level, ``**`` across levels) · ``re:conv[12]$`` a regular
-    expression · ``type:Conv2d`` a class's name (glob) · ``stage:2``, ``stage:last``, ``stage:*``.
+    expression · ``type:Conv2d`` a class's name (glob) · ``stage:2``, ``stage:last``, ``stage:*`` ·
+    ``conv4_2``, ``relu3_1``, ``block4_conv2``, ``conv_4@tutorial`` as papers count (``models/papers.py``), where
+    nothing is called so; ``paper:conv4_2`` in any case.
     """
     names = [l.name for l in layers]
     base, _, call = pattern.rpartition(":")
@@ -259,8 +262,11 @@ def find(pattern: str, layers: Sequence[Layer], *, where: str = "") -> list[str]
         found = [l.name for l in layers if _glob(rest).fullmatch(l.type)]
     elif colon and kind == "stage":
         found = _stages(rest, layers)
+    elif colon and kind == "paper":
+        found = [required(rest, layers, where=where)]
     else:
         found = [n for n in names if _glob(pattern).fullmatch(n)]
+        found = found or paper_layer(pattern, layers, where=where)
     if found:
         return found
     known = {"type": [l.type for l in layers], "stage": ["last", *map(str, range(1, len(stage_names(layers)) + 1))]}
