@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from pellucid.cli import compare, dream, explain, filters, inspect, invariance, neurons, patterns, regions
+from pellucid.cli import compare, dicom, dream, explain, filters, inspect, invariance, neurons, patterns, regions
 from pellucid.cli.interrupt import interruptible
 from pellucid.core.errors import PellucidError
 from pellucid.version import __version__
@@ -34,6 +34,7 @@ explain.add_to(app)
 compare.add_to(app)
 dream.add_to(app)
 filters.add_to(app)
+dicom.add_to(app)
 inspect.add_to(app)
 invariance.add_to(app)
 patterns.add_to(app)

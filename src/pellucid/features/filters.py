@@ -27,6 +27,9 @@ from pellucid.models.capture import split_call
 from pellucid.models.grids import Grid
 from pellucid.models.network import Network
 
+#: Steps of a drawn picture: what it shows is there by then, if paler than after hundreds.
+STEPS = 64
+
 #: Layers whose strongest patches are cut out where nobody names layers.
 PATCHED = 4
 
@@ -186,9 +189,12 @@ def _bank(layer: nn.Module, paths: Calls, name: str) -> Bank:
 
 
 def _type(layer: nn.Module, bank: Bank) -> str:
-    kernel = " × ".join(map(str, bank.kernel))
+    """``3 × 3``, ``depthwise 5 × 5``, ``2 groups 3 × 3``, ``transposed 4 × 4``, ``linear``."""
+    if not bank.kernel:
+        return "linear"
+    kernel = "\u00a0×\u00a0".join(map(str, bank.kernel))
     groups = "" if bank.groups == 1 else "depthwise " if bank.groups == bank.units else f"{bank.groups} groups "
-    return f"{groups}{type(layer).__name__} {kernel}".strip()
+    return f"{groups}{'transposed ' if layer.transposed else ''}{kernel}"
 
 
 def _sheet(
@@ -310,7 +316,7 @@ def _add_synthetic(
 ) -> None:
     from pellucid.features.ascent import channel_pictures
 
-    drawn = channel_pictures(network, exemplars.layer, list(exemplars.units), seed=seed)
+    drawn = channel_pictures(network, exemplars.layer, list(exemplars.units), steps=STEPS, seed=seed)
     arrays[f"synthetic/{exemplars.layer}"] = drawn
     axes[f"synthetic/{exemplars.layer}"] = ("unit", "height", "width", "channel")
 
