@@ -156,9 +156,9 @@ def test_other_lines_are_told_and_left_out(tmp_path: Path) -> None:
     masks = read(tmp_path, grid, {"a": lines, "b": ring(grid)})
     assert not masks.values["a"].any()
     told = " ".join(masks.notes)
-    assert "1 of 3 contours are not parallel" in told
-    assert "no closed line (POINT)" in told
-    assert "nothing of it is drawn" in told
+    assert "a: nothing of it is drawn on these slices (1 of 3 contours are not parallel" in told
+    assert "a: 1 of 3 contours are no closed line (POINT)" in told
+    assert "b:" not in told
 
 
 def test_several_frames_of_reference(tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def _draw(folder: Path, volume: Volume, masks: Masks, pairs: list[Pair]) -> None
         picture = outlined(pair.image, outlines, volume.spacing[1:])
         Image.fromarray(picture).save(folder / "overlays" / f"{pair.index:04}.png")
         shown[f"slice {pair.index}, {pair.height:.1f} mm"] = picture
-    headline = f"{volume.modality} of {len(volume.values)} slices, {len(pairs)} shown or written"
+    headline = f"{volume.modality} of {_counted(len(volume.values), 'slice')}, {len(pairs)} of them with a mask"
     (folder / "sheet.png").write_bytes(as_png(sheet(shown, list(masks.values), headline)))
 
 
@@ -130,10 +130,14 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
 
     slices, rows, columns = summary["shape"]
     spacing = " × ".join(f"{s:.4g}" for s in summary["spacing_mm"])
-    print(f"{summary['modality']}: {slices} slices of {rows} × {columns}, {spacing} mm")
+    print(f"{summary['modality']}: {_counted(slices, 'slice')} of {rows} × {columns}, {spacing} mm")
     width = max(len(visible(r["name"])) for r in summary["regions"])
     for region in summary["regions"]:
         print(f"  {region['label']:>3}  {visible(region['name']):<{width}}  {region['millilitres']:>10.2f} ml")
     for note in summary["notes"]:
         print(visible(note), file=sys.stderr)
-    print(f"\n{summary['pairs']} pairs: {out.resolve()}\nall at a glance: {(out / 'sheet.png').resolve()}")
+    print(f"\n{_counted(summary['pairs'], 'pair')}: {out.resolve()}\nall at a glance: {(out / 'sheet.png').resolve()}")
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

@@ -30,7 +30,7 @@ def outlined(picture: np.ndarray, masks: Sequence[np.ndarray], spacing: tuple[fl
     for i, mask in enumerate(masks):
         large = mask.repeat(times, 0).repeat(times, 1) if times > 1 else mask
         large = np.asarray(Image.fromarray(large).resize(drawn.shape[1::-1], Image.Resampling.NEAREST))
-        edge = large & ~binary_erosion(large, iterations=2)
+        edge = large & ~binary_erosion(large, iterations=3)
         drawn[edge] = COLOURS[i % len(COLOURS)]
     height = max(1, round(drawn.shape[0] * spacing[0] / spacing[1]))
     return np.asarray(Image.fromarray(drawn).resize((drawn.shape[1], height), Image.Resampling.BICUBIC))

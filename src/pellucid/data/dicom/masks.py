@@ -92,18 +92,19 @@ def _chosen(volume: Volume, rois: Sequence[Roi], names: Sequence[str] | None, no
 
 def _mask(volume: Volume, roi: Roi, rule: Rule, between: Between, notes: list[str]) -> np.ndarray:
     mask = np.zeros(volume.values.shape, bool)
-    planes = _planes(volume, roi, notes)
+    planes, told = _planes(volume, roi)
     for index, parts in planes.items():
         mask[index] = _plane(volume, roi, parts, rule, notes)
     if not planes:
-        notes.append(f"{roi.name}: nothing of it is drawn on these slices")
-    elif between == "interpolate":
+        told = [f"nothing of it is drawn on these slices{f' ({told[0]})' if told else ''}", *told[1:]]
+    notes += [f"{roi.name}: {text}" for text in told]
+    if between == "interpolate":
         _between_planes(mask, volume.heights, sorted(planes))
     return mask
 
 
-def _planes(volume: Volume, roi: Roi, notes: list[str]) -> dict[int, list[tuple[Contour, np.ndarray]]]:
-    """The closed contours by the slice that they lie nearest to, their points as (column, row)."""
+def _planes(volume: Volume, roi: Roi) -> tuple[dict[int, list[tuple[Contour, np.ndarray]]], list[str]]:
+    """The closed contours by the slice that they lie nearest to, their points as (column, row); and what to say."""
     planes: dict[int, list[tuple[Contour, np.ndarray]]] = defaultdict(list)
     told: defaultdict[str, int] = defaultdict(int)
     heights, step = volume.heights, volume.spacing[0]
@@ -121,8 +122,7 @@ def _planes(volume: Volume, roi: Roi, notes: list[str]) -> dict[int, list[tuple[
         else:
             told["lie between two slices and count for the nearest"] += off > _ON_SLICE
             planes[index].append((contour, places[:, :2]))
-    notes += [f"{roi.name}: {count} of {len(roi.contours)} contours {what}" for what, count in told.items() if count]
-    return planes
+    return planes, [f"{count} of {len(roi.contours)} contours {what}" for what, count in told.items() if count]
 
 
 def _plane(
