@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from nets import SIZE, module, network
 from torch import Tensor
 
 import pellucid
+from nets import SIZE, module, network
 from pellucid.features import ascent
 from pellucid.features.ascent import Adam, Climb, along, ascend, channel_pictures, moved, rolled
 from pellucid.features.fourier import Waves
@@ -135,7 +135,7 @@ def test_pictures_excite_their_channel_more_than_each_other(default_network: pel
 
 
 def test_a_channel_that_there_is_not() -> None:
-    with pytest.raises(pellucid.BadInput, match="no channel 16.*0 to 15"):
+    with pytest.raises(pellucid.BadInput, match=r"no channel 16.*0 to 15"):
         channel_pictures(network("modules"), "conv2", [3, 16], steps=1)
 
 

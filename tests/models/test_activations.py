@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from nets import SPEC, images
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 import pellucid
+from nets import SPEC, images
 from pellucid.models.activations import before_activation
 
 

@@ -99,7 +99,7 @@ def wanted_size(network: Network, sample: Sample | None, size: int | Size | None
         raise BadInput(f"a size of {size} has no pixels", cure="pass the longer side, or (height, width)")
     if isinstance(size, tuple):
         return size
-    if network.input.is_matrix or (sample is None and size is None):
+    if size is None and (network.input.is_matrix or sample is None):
         return network.input.size
     height, width = network.input.size if sample is None else sample.array.shape[:2]
     longer = size or LONGER_SIDE

@@ -117,13 +117,14 @@ def plan_of(
     chosen = _mode(mode, sample, network)
     ready = network.prepared(keep=[name])
     with untouched(ready.module):
-        at_size, notes = _size(ready, name, canvases.wanted_size(network, sample, size), asked=size is not None)
-        _check_memory(ready, name, at_size)
+        wanted = canvases.wanted_size(network, sample, size)
+        _check_memory(ready, name, wanted)
+        at_size, notes = _size(ready, name, wanted, asked=size is not None)
         objective = objective_of(ready, name, None if number is None else [number], at, size=at_size)
         sizes = [at_size]
         if chosen == "octaves":
             sizes = canvases.octave_sizes(ready, name, at_size, octaves, scale)
-            if len(sizes) < octaves:
+            if len(sizes) < octaves and not network.input.is_matrix:
                 notes += (f"{len(sizes)} of {octaves} octaves: the network takes no smaller size",)
         canvas = _canvas(ready, sample, at_size, chosen, seed)
     prepared = ready.preparation.notes if ready.preparation else ()
