@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pellucid.core.types import Explanation, Frame, Receipt, Sample, View
     from pellucid.data import dicom
     from pellucid.data.reading import read
+    from pellucid.features.codes import codes
     from pellucid.features.dream import dream
     from pellucid.features.filters import filters
     from pellucid.features.invariance import invariance
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from pellucid.training.watch import watch
 
 _HOMES = {
+    "AppleGenerator": "pellucid.synth.generators",
     "BadInput": "pellucid.core.errors",
     "Comparison": "pellucid.attribution.compare",
     "Explanation": "pellucid.core.types",
@@ -44,6 +46,7 @@ _HOMES = {
     "Receipt": "pellucid.core.types",
     "Sample": "pellucid.core.types",
     "View": "pellucid.core.types",
+    "codes": "pellucid.features.codes",
     "compare": "pellucid.attribution.compare",
     "dream": "pellucid.features.dream",
     "explain": "pellucid.attribution.explain",
@@ -73,6 +76,7 @@ __all__ = [
     "Sample",
     "View",
     "__version__",
+    "codes",
     "compare",
     "dicom",
     "dream",

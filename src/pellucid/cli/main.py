@@ -14,7 +14,19 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from pellucid.cli import compare, dicom, dream, explain, filters, inspect, invariance, neurons, patterns, regions
+from pellucid.cli import (
+    compare,
+    dicom,
+    dream,
+    explain,
+    features,
+    filters,
+    inspect,
+    invariance,
+    neurons,
+    patterns,
+    regions,
+)
 from pellucid.cli.interrupt import interruptible
 from pellucid.core.errors import PellucidError
 from pellucid.version import __version__
@@ -33,6 +45,7 @@ app = typer.Typer(
 explain.add_to(app)
 compare.add_to(app)
 dream.add_to(app)
+features.add_to(app)
 filters.add_to(app)
 dicom.add_to(app)
 inspect.add_to(app)

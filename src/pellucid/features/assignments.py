@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from pellucid.core.types import View
-from pellucid.features.parquet_ import arrow, writing
+from pellucid.features.parquet_ import arrow, repeated_text, writing
 
 #: Rows of a row group, roughly.
 _ROWS = 1 << 20
@@ -28,18 +28,18 @@ def write_assignments(path: str | Path, view: View, images: Sequence[str] | None
     names, total = np.array(view.names if images is None else images, dtype=object), 0
     cells = {n.removeprefix("cells/"): a for n, a in view.arrays.items() if n.startswith("cells/")}
     most = max(1, _ROWS // max(a[0].size for a in cells.values()))
-    with writing(path, schema, facts) as writer:
+    with writing(path, schema, facts, packed=True, repeated=schema.names) as writer:
         for first in range(0, len(names), most):
             here = names[first : first + most]
             for layer, labels in cells.items():
                 own = labels[first : first + most]
                 count, height, width = own.shape
-                image = np.repeat(np.arange(count, dtype=np.int32), height * width)
+                image = np.repeat(np.arange(count), height * width)
                 row = np.tile(np.repeat(np.arange(height, dtype=np.uint16), width), count)
                 column = np.tile(np.arange(width, dtype=np.uint16), count * height)
                 columns = [
-                    pyarrow.DictionaryArray.from_arrays(image, list(here)),
-                    pyarrow.DictionaryArray.from_arrays(np.zeros(own.size, np.int32), [layer]),
+                    repeated_text(image, here),
+                    repeated_text(np.zeros(own.size, np.int32), [layer]),
                     *(pyarrow.array(each) for each in (row, column, own.reshape(-1))),
                 ]
                 writer.write_table(pyarrow.Table.from_arrays(columns, schema=schema))

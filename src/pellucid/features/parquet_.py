@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -32,21 +32,25 @@ def checked_path(path: str | Path) -> Path:
 
 
 @contextmanager
-def writing(path: str | Path, schema: Any, facts: Mapping[str, Any], *, plain: tuple[str, ...] = ()) -> Iterator[Any]:
-    """A writer whose ``write_table`` adds a row group; the file is there, whole, when the block ends well.
+def writing(
+    path: str | Path, schema: Any, facts: Mapping[str, Any], *, packed: bool, repeated: Sequence[str]
+) -> Iterator[Any]:
+    """A writer whose ``write_table`` adds row groups; the file is there, whole, when the block ends well.
 
-    facts: put into the schema's metadata under ``pellucid``, as JSON. plain: columns that are stored as they are,
-    because compression would cost time and gain nothing.
+    facts: put into the schema's metadata under ``pellucid``, as JSON. packed: compressed, which floats hardly are.
+    repeated: the columns that hold few different values.
     """
     pyarrow = arrow()
-    schema = schema.with_metadata({b"pellucid": json.dumps(facts).encode()})
-    packed = {name: "NONE" if name in plain else "ZSTD" for name in map(_stored, schema)}
-    with whole_file(checked_path(path)) as temporary:
-        options = {"compression": packed, "use_dictionary": [_stored(f) for f in schema if f.name not in plain]}
-        with pyarrow.parquet.ParquetWriter(temporary, schema, **options) as writer:
-            yield writer
+    schema = schema.with_metadata({b"pellucid": json.dumps(facts, ensure_ascii=False).encode()})
+    options = {"compression": "ZSTD" if packed else "NONE", "use_dictionary": list(repeated)}
+    with (
+        whole_file(checked_path(path)) as temporary,
+        pyarrow.parquet.ParquetWriter(temporary, schema, **options) as writer,
+    ):
+        yield writer
 
 
-def _stored(field: Any) -> str:
-    """The name of a column in the file, which for a list is its elements'."""
-    return field.name
+def repeated_text(numbers: Any, texts: Sequence[str]) -> Any:
+    """A column of texts, by each row's place among ``texts``."""
+    pyarrow = arrow()
+    return pyarrow.DictionaryArray.from_arrays(pyarrow.array(numbers, pyarrow.int32()), list(texts))
