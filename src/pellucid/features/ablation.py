@@ -54,13 +54,16 @@ class Probe:
             answer = run(code)
             labels = None if self.labels is None else self.labels[rows]
             target = self.loss.target(batch.x, labels, answer)
-            yield Batch(code, run, answer, target, np.asarray(self.rows[rows]), fit if self.tail.together else 1)
+            yield Batch(
+                batch.x, code, run, answer, target, np.asarray(self.rows[rows]), fit if self.tail.together else 1
+            )
 
 
 @dataclass(frozen=True)
 class Batch:
     """rows: the samples' numbers. most: answers that may be asked for at once, counted in samples."""
 
+    x: Tensor
     code: Tensor
     run: Run
     answer: Tensor
@@ -181,6 +184,8 @@ def kept_curve(probe: Probe, importance: np.ndarray, variance: np.ndarray, *, se
 
 def steps_of(units: int) -> np.ndarray:
     """Numbers of units from none to all, each about the same factor more than the one before."""
+    if units <= STEPS + 4:
+        return np.arange(units + 1)
     return np.unique(np.r_[0, np.geomspace(1, units, STEPS - 1).round().astype(int)])
 
 

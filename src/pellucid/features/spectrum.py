@@ -19,6 +19,10 @@ SAMPLES, GROUPS = 32, 10
 ROOM, PROJECTIONS = 256 << 20, 128
 
 
+#: Shares of the largest eigenvalue of a covariance below this are rounding.
+_ROUNDING = 1e-13
+
+
 @dataclass(frozen=True)
 class Spectrum:
     """values: eigenvalues of C^½ G C^½, descending, in units of the loss [units]. error: the standard error of each.
@@ -37,18 +41,25 @@ def spectrum(probe: Probe, covariance: Tensor, *, seed: int) -> Spectrum:
     """Eigenvalues of C^½ G C^½, with G = E[JᵀJ] and J the Jacobian of the answer by the code.
 
     covariance: C [units, units]. They are those of GC, which a code h ↦ Ah with A⁻¹ in the decoder turns into
-    A⁻ᵀ(GC)Aᵀ, with the same eigenvalues. The answer is embedded so that a squared change is a loss. The error is the
-    delete-a-group jackknife's over the samples.
+    A⁻ᵀ(GC)Aᵀ, with the same eigenvalues. The answer is embedded so that a squared change is a loss. The errors are
+    the delete-a-group jackknife's over the samples, to first order.
     """
     sums, counts, how = _grams(probe, len(covariance), seed)
     root = _root(covariance)
-    whole = _eigenvalues(root, sums.sum(0) / counts.sum())
+    inner = root.T @ (sums.sum(0) / counts.sum()) @ root
+    values, vectors = torch.linalg.eigh(inner)
+    whole = np.zeros(len(covariance))
+    whole[: len(values)] = values.flip(0).clamp_min(0).numpy()
     groups = np.flatnonzero(counts)
     if len(groups) < 2:
         return Spectrum(whole, np.zeros_like(whole), None, int(counts.sum()), how)
-    left = [_eigenvalues(root, (sums.sum(0) - sums[g]) / (counts.sum() - counts[g])) for g in groups]
-    spread = lambda values: np.sqrt((len(groups) - 1) * np.var(values, axis=0))  # noqa: E731
-    total = float(spread([v.sum() for v in left]) / max(whole.sum(), 1e-300))
+    turned = root @ vectors.flip(1)
+    left = np.zeros((len(groups), len(covariance)))
+    for row, g in enumerate(groups):
+        gram = (sums.sum(0) - sums[g]) / (counts.sum() - counts[g])
+        left[row, : len(values)] = (turned * (gram @ turned)).sum(0).numpy()
+    spread = lambda found: np.sqrt((len(groups) - 1) * np.var(found, axis=0))  # noqa: E731
+    total = float(spread(left.sum(1)) / max(whole.sum(), 1e-300))
     return Spectrum(whole, spread(left), total, int(counts.sum()), how)
 
 
@@ -64,12 +75,10 @@ def directions(values: np.ndarray) -> float:
 
 
 def _root(covariance: Tensor) -> Tensor:
+    """R [units, rank] with RRᵀ = C: RᵀGR has the eigenvalues of C^½ G C^½, and no more rows than C has directions."""
     values, vectors = torch.linalg.eigh(covariance)
-    return (vectors * values.clamp_min(0).sqrt()) @ vectors.T
-
-
-def _eigenvalues(root: Tensor, gram: Tensor) -> np.ndarray:
-    return eigenvalues(root @ gram @ root).clip(0)
+    kept = values > _ROUNDING * values.max().clamp_min(0)
+    return vectors[:, kept] * values[kept].sqrt()
 
 
 # -- Jacobians ------------------------------------------------------------------------------------

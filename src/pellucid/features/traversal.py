@@ -20,12 +20,16 @@ FOLLOWED = 3
 
 @dataclass(frozen=True)
 class Sweep:
-    """units: which. values: float32 [units, steps], where they go. answers: [units, steps, …]. untouched: [1, …]."""
+    """units: which. values: float32 [units, steps], where they go. answers: [units, steps, …].
+
+    x: the sample that entered [1, C, H, W]. untouched: its own answer [1, …].
+    """
 
     units: np.ndarray
     values: np.ndarray
     answers: Tensor
     untouched: Tensor
+    x: Tensor
 
 
 def sweep(probe: Probe, units: Sequence[int], codes: np.ndarray) -> Sweep:
@@ -39,7 +43,7 @@ def sweep(probe: Probe, units: Sequence[int], codes: np.ndarray) -> Sweep:
     answers = [
         _answers(probe, batch, j, torch.from_numpy(v) - own[j].cpu()) for j, v in zip(units, values, strict=True)
     ]
-    return Sweep(np.asarray(units), values, torch.stack(answers), batch.answer.cpu())
+    return Sweep(np.asarray(units), values, torch.stack(answers), batch.answer.cpu(), batch.x.cpu())
 
 
 def _answers(probe: Probe, batch: Batch, unit: int, shifts: Tensor) -> Tensor:

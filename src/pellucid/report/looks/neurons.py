@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec, SubplotSpec
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from pellucid.core.types import View
 from pellucid.report.figures import GREY, Picture, bare, printable, title
@@ -28,6 +28,7 @@ COLUMNS = {
     "unique_low": "from",
     "unique_high": "to",
     "accuracy_drop": "Accuracy lost",
+    "changed": "Answers changed",
     "variance": "Variance",
     "active": "Active",
     "predicted": "Predicted by the others (R²)",
@@ -39,6 +40,9 @@ COLUMNS = {
 
 #: Units that the bars show, and below how many tests a person is warned.
 _BARS, _FEW = 20, 30
+
+#: Pictures along a sweep, and units from which on they are drawn in two columns.
+_STEPS, _WIDE = 7, 4
 
 #: A unit is spare where the others supply all but this share of what is lost without it.
 _SPARE = 0.1
@@ -57,32 +61,41 @@ def words(view: View) -> list[Sentence]:
 def headline(view: View) -> str:
     """The answer in one line."""
     found, layer = view.options["found"], quoted(view.options["layer"])
-    enough = found["enough"]
-    if enough is None:
+    if found["enough"] is None:
         return f"{layer}: without any of its {whole(found['units'])} units nothing is lost"
-    share = f"{whole(enough)} of the {whole(found['units'])} units of {layer}"
-    return f"{share}, the most important first, bring back 90 % of what is lost without any"
+    top = ", ".join(str(row["unit"]) for row in view.table[:5])
+    first = f"Of the {whole(found['units'])} units of {layer} the most important are {top}"
+    return f"{first}. {_enough(found)}"
+
+
+def _enough(found: Mapping[str, Any]) -> str:
+    """How many units it takes, as finely as was tried."""
+    fewest, most = found["enough"]
+    count = whole(most) if fewest == most else f"{whole(fewest)} to {whole(most)}"
+    return f"The first {count} bring back 90 % of what is lost without any"
 
 
 def _important(view: View) -> Iterator[Sentence]:
     found, best = view.options["found"], view.table[0]
-    against = "" if found["labelled"] or found["kind"] == "reconstruction" else ", held against its own answer"
     from_to = f"{number(best['delta_low'])} to {number(best['delta_high'])}"
     yield Sentence(
         "fact",
-        f"{_ranked(view)}. Without unit {best['unit']} (at its mean) the {found['loss']} of the network{against}, "
+        f"{_ranked(view)}. Without unit {best['unit']} (at its mean) the {found['loss']} "
         f"rises by {number(best['delta'])} (95 % interval {from_to}, {whole(found['tests'])} samples), from "
         f"{number(found['untouched'])}.",
     )
     if found["enough"] is not None:
-        yield Sentence("fact", f"{headline(view)} ({number(found['none'])} then).")
+        text = f"{_enough(found)}: with all of them at their mean the {found['loss']} is {number(found['none'])}."
+        yield Sentence("fact", text)
 
 
 def _ranked(view: View) -> str:
-    above = [row for row in view.table if row["delta_low"] > 0]
     top = ", ".join(str(row["unit"]) for row in view.table[:5])
-    sure = f"for {whole(len(above))} of {whole(len(view.table))} units the loss without them lies above 0 for sure"
-    return f"The most important units of {quoted(view.options['layer'])} are {top}; {sure}"
+    best = f"The most important units of {quoted(view.options['layer'])} are {top}"
+    if not view.options["found"]["labelled"] and view.options["found"]["kind"] != "reconstruction":
+        return best  # a change of the own answer is never below 0
+    above = sum(row["delta_low"] > 0 for row in view.table)
+    return f"{best}; the interval of what is lost lies above 0 for {whole(above)} of {whole(len(view.table))} units"
 
 
 def _spare(view: View) -> Iterator[Sentence]:
@@ -174,7 +187,7 @@ def _warnings(view: View) -> Iterator[Sentence]:
             f"Only {found['tests']} samples: the intervals are wide, and the ranking of all but the first is a guess."
         )
         yield Sentence("warning", text)
-    if found["samples"] <= found["units"]:
+    if found["samples"] * found["places"] <= found["units"]:
         yield Sentence(
             "warning",
             f"{whole(found['samples'])} samples for {whole(found['units'])} units: the covariance has at most "
@@ -198,6 +211,7 @@ def figure(view: View) -> Figure:
     """Above the ranking, the loss against units kept, and the spectra; below what the top units do."""
     height = _below(view)
     drawn = Picture(figsize=(14, 5.6 + height), layout="constrained")
+    drawn.get_layout_engine().set(w_pad=0.09, h_pad=0.07)
     drawn.suptitle(printable(headline(view), 160), fontsize=12.5, x=0.01, ha="left", parse_math=False)
     rows = drawn.add_gridspec(2 if height else 1, 1, height_ratios=[5.2, height] if height else [1])
     above = GridSpecFromSubplotSpec(1, 3, rows[0], width_ratios=[1.25, 1, 1])
@@ -218,7 +232,9 @@ def _below(view: View) -> float:
     if "traversal/images" not in view.arrays:
         return 2.7 * -(-units // 3)
     height, width = view["traversal/images"].shape[2:4]
-    return float(np.clip(units * 1.25 * height / width, 1.4, 12)) + 0.5
+    blocks = _blocks(units)
+    across = 11.5 / len(blocks) / _STEPS  # inches of one picture
+    return float(np.clip(len(blocks[0]) * across * height / width, 1.4, 12)) + 0.6
 
 
 def _draw_ranking(axes: Axes, view: View) -> None:
@@ -278,7 +294,7 @@ def _apart(ticks: Sequence[int]) -> list[int]:
     """Ticks that do not run into each other on the logarithmic axis; the last one stays."""
     chosen: list[int] = []
     for t in reversed(list(ticks)):
-        if not chosen or t < 2 or (t < 0.75 * chosen[-1]):
+        if not chosen or t < min(2, 0.45 * chosen[-1]) or t < 0.45 * chosen[-1]:
             chosen.append(int(t))
     return sorted(set(chosen))
 
@@ -302,13 +318,15 @@ def _draw_spectra(axes: Axes, view: View) -> None:
         shown = shares > 1e-8
         axes.semilogy(np.arange(1, units + 1)[shown], shares[shown], style, color=colour, label=label, **marks)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %" if share <= 1 else ""))
+    axes.yaxis.set_minor_formatter(FuncFormatter(lambda share, _: ""))
     axes.set_xlabel("direction (a mix of all units), strongest first", fontsize=9, color=GREY)
     low, high = axes.get_ylim()
     axes.set_ylim(low, high * (high / low) ** 0.25)
     axes.legend(loc="upper right", fontsize=8, frameon=True, edgecolor="none")
     title(
         axes,
-        "Spectra, as shares of their sums\n(a positive eigenvalue is a direction that varies, no neuron that matters)",
+        "Spectra, as shares of their sums\n(positive: something varies; not: it matters)",
     )
     _plain(axes)
 
@@ -322,38 +340,43 @@ def _plain(axes: Axes) -> None:
 
 
 def _draw_images(drawn: Figure, place: SubplotSpec, view: View) -> None:
-    """A row a unit: the reconstruction while it goes through its values."""
+    """A row a unit: the reconstruction while it goes through its values; beside them the picture that it is of."""
     images = view["traversal/images"]
-    units, steps = images.shape[:2]
-    grid = GridSpecFromSubplotSpec(1, 2, place, width_ratios=[1, steps], wspace=0.02)
+    blocks = _blocks(len(images))
+    grid = GridSpecFromSubplotSpec(1, 1 + len(blocks), place, width_ratios=[1.1, *[_STEPS] * len(blocks)])
     left = GridSpecFromSubplotSpec(2, 1, grid[0])
-    seen = drawn.add_subplot(left[0])
-    if view.pictures is not None:
-        seen.imshow(view.pictures[0])
-        title(seen, printable(view.names[0], 24))
-    else:
-        seen.set_axis_off()
-    bare(seen)
-    again = drawn.add_subplot(left[1])
-    again.imshow(_shown(view["traversal/untouched"], images), cmap="gray", vmin=0, vmax=1)
-    title(
-        again, "its reconstruction" if view.pictures is not None else f"{printable(view.names[0], 20)},\nreconstructed"
-    )
-    bare(again)
-    axes = drawn.add_subplot(grid[1])
-    axes.imshow(_mosaic(_shown(images, images)), cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="equal")
+    for spot, name, text in ((left[0], "input", view.names[0]), (left[1], "untouched", "its reconstruction")):
+        axes = drawn.add_subplot(spot)
+        axes.imshow(_shown(view[f"traversal/{name}"], images), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        title(axes, printable(text, 24))
+        bare(axes)
+    for block, rows in enumerate(blocks):
+        _draw_block(drawn.add_subplot(grid[1 + block]), view, rows)
+        if block == 0:
+            title(drawn.axes[-1], "What the top units do: each goes through the values that it takes, the others stay")
+
+
+def _blocks(units: int) -> list[range]:
+    """The units in two columns where they are many."""
+    half = units if units < _WIDE else -(-units // 2)
+    return [range(i, min(i + half, units)) for i in range(0, units, half)]
+
+
+def _draw_block(axes: Axes, view: View, rows: range) -> None:
+    images = view["traversal/images"]
+    shown = _mosaic(_shown(images[rows.start : rows.stop], images))
+    axes.imshow(shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest", aspect="equal")
     height, width = images.shape[2:4]
     gap = _gap(height, width)
-    axes.set_yticks([i * (height + gap) + height / 2 for i in range(units)], _labels(view), fontsize=8)
-    marks = [f"{q}" for q in ("lowest 1 %", "17 %", "34 %", "median", "66 %", "83 %", "highest 1 %")][:steps]
-    axes.set_xticks([i * (width + gap) + width / 2 for i in range(steps)], marks, fontsize=8)
+    labels = [f"unit {view['traversal/units'][i]}" for i in rows]
+    axes.set_yticks([i * (height + gap) + height / 2 for i in range(len(rows))], labels, fontsize=8)
+    steps = images.shape[1]
+    middle = ["median" if i == steps // 2 else "" for i in range(1, steps - 1)]
+    axes.set_xticks(
+        [i * (width + gap) + width / 2 for i in range(steps)], ["lowest 1 %", *middle, "highest 1 %"], fontsize=8
+    )
     axes.tick_params(length=0, colors=GREY)
     axes.spines[:].set_visible(False)
-    title(axes, "What the top units do: each goes through the values that it takes, the others stay")
-
-
-def _labels(view: View) -> list[str]:
-    return [f"unit {u}" for u in view["traversal/units"]]
 
 
 def _shown(images: np.ndarray, scale: np.ndarray) -> np.ndarray:
