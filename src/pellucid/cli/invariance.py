@@ -33,7 +33,7 @@ def invariance(
         typer.Option(
             "--transform",
             "-t",
-            help="hflip, vflip, rotate:90, shift:DX,DY (pixels), scale:S or brightness:B (factors).",
+            help="hflip, vflip, rotate:90, shift:DX,DY (pixels), scale:S, brightness:B (factors).",
         ),
     ] = "hflip",
     layer: Annotated[
@@ -56,7 +56,7 @@ def invariance(
     trust: chosen.Trust = False,
     as_json: chosen.Json = False,
 ) -> None:
-    """At which layer does a network stop seeing that a picture is mirrored (turned, shifted …)? And from where to re-train?
+    """At which layer a network stops seeing that a picture is mirrored (turned, shifted …), and how to break that.
 
     Without --size the next larger size is taken at which the network's strides are aligned with the mirror.
     """

@@ -340,9 +340,7 @@ def _notes(
         which = "every layer" if len(between) == len(judged) else ", ".join(between)
         notes.append(f"undone between the places of the maps, by interpolation, which D_eq counts as change: {which}")
     if change.fills:
-        notes.append(
-            "places that only one of the two pictures shows are left out; what receptive fields bring in is not"
-        )
+        notes.append("places that only one picture of a pair shows are left out; what receptive fields bring in is not")
     if change.fills and asked.labels is None:
         notes.append("no probe: it would tell the transformed pictures by their filled-in edge (pass labels)")
     if not change.moves:
@@ -353,7 +351,5 @@ def _notes(
         notes.append(f"CKA compares {alignment.MOST} of {len(probed)} pictures, drawn with the seed")
     tokens = {l.name for l in network.tree() if l.grid and l.grid.kind == "tokens"}
     if change.moves and any(j.row["layer"] in tokens for j in judged):
-        notes.append(
-            "tokens carry what tells their position, which stays where it is: D_eq and D_map count it as change"
-        )
+        notes.append("tokens carry what tells their position, which does not move: D_eq and D_map count it as change")
     return tuple(notes)

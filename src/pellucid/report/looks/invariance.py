@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -51,13 +52,13 @@ class _Curve(NamedTuple):
 _CURVES = (
     _Curve("d_inv", "D_inv: the map changes", "#ee6677"),
     _Curve("d_eq", "D_eq: undone on the map", "#4477aa"),
-    _Curve("d_map", "D_map: and channels mapped", "#228833"),
+    _Curve("d_map", "D_map: and channels mapped\n(1: no better than the mean)", "#228833"),
     _Curve("d_inv_pooled", "D_inv of the average", "#aa3377"),
     _Curve("cka", "CKA: same information,\nnot invariance", "#888888", ":"),
 )
 _PROBES = (
-    _Curve("probe", "of the average", "#aa3377"),
-    _Curve("probe_parts", "of each {parts}", "#4477aa"),
+    _Curve("probe", "average of the whole map", "#aa3377"),
+    _Curve("probe_parts", "{parts} apart", "#4477aa"),
 )
 
 
@@ -70,10 +71,9 @@ def figure(view: View) -> Figure:
     left, right = drawn.subfigures(1, 2, width_ratios=[2.1, wide])
     _draw_example(left.subplots(2, 1), view)
     panels = np.atleast_1d(right.subplots(rows, 1, sharex=True))
-    _draw_curves(panels[0], view, _CURVES)
-    panels[0].set_ylim(-0.04, max(1.08, panels[0].get_ylim()[1]))
+    _draw_curves(panels[0], view, _CURVES, room=(-0.04, 1.08))
     panels[0].set_ylabel("share of another picture\n(0: no change)", fontsize=9, color=GREY)
-    title(panels[0], f"What is left of a picture that is {view.options['transform_in_words']}")
+    title(panels[0], f"How far each layer’s answer changes when a picture is {view.options['transform_in_words']}")
     if probed:
         _draw_probes(panels[1], view)
     _name_layers(panels[-1], view)
@@ -94,7 +94,8 @@ def _draw_example(axes: Sequence[Axes], view: View) -> None:
         bare(each)
 
 
-def _draw_curves(axes: Axes, view: View, curves: Sequence[_Curve]) -> None:
+def _draw_curves(axes: Axes, view: View, curves: Sequence[_Curve], *, room: tuple[float, float]) -> None:
+    """Each curve with its interval and its name at the right. room: what the axis shows at least."""
     x, ends = np.arange(len(view.table)), []
     for curve in curves:
         y, low, high = (_column(view, curve.key + end) for end in ("", "_low", "_high"))
@@ -106,6 +107,7 @@ def _draw_curves(axes: Axes, view: View, curves: Sequence[_Curve]) -> None:
         text = curve.text.format(parts=view.options["parts"])
         ends.append((float(y[known][-1]), text, curve.colour))
     axes.set_xlim(-0.35, len(x) - 0.65)
+    axes.set_ylim(min(room[0], axes.get_ylim()[0]), max(room[1], axes.get_ylim()[1]))
     axes.spines[["top", "right"]].set_visible(False)
     axes.tick_params(labelsize=8, colors=GREY)
     axes.grid(axis="y", color="#eeeeee")
@@ -116,34 +118,29 @@ def _draw_curves(axes: Axes, view: View, curves: Sequence[_Curve]) -> None:
 def _label_ends(axes: Axes, ends: list[tuple[float, str, str]]) -> None:
     """Each curve's name at its right end, moved apart where two would overlap."""
     low, high = axes.get_ylim()
-    room = [0.055 * (1 + text.count("\n")) for _, text, _ in ends]
-    order = sorted(range(len(ends)), key=lambda i: ends[i][0])
-    places = {i: (ends[i][0] - low) / (high - low) for i in order}
-    for before, after in zip(order, order[1:], strict=False):
-        places[after] = max(places[after], places[before] + room[before] + room[after])
-    over = max((places[i] for i in order), default=0) - 1.0
-    for i in reversed(order) if over > 0 else ():
-        above = order[order.index(i) + 1] if i != order[-1] else None
-        top = 1.0 if above is None else places[above] - room[above] - room[i]
-        places[i] = min(places[i], top)
-    for i, (_, text, colour) in enumerate(ends):
-        axes.annotate(
-            text,
-            (1.01, places[i]),
-            xycoords="axes fraction",
-            va="center",
-            fontsize=8.5,
-            color=colour,
-            annotation_clip=False,
-        )
+    ends = sorted(ends)
+    places = _apart([(y - low) / (high - low) for y, _, _ in ends], [0.03 * (1 + t.count("\n")) for _, t, _ in ends])
+    for place, (_, text, colour) in zip(places, ends, strict=True):
+        how = {"xycoords": "axes fraction", "va": "center", "fontsize": 8.5, "annotation_clip": False}
+        axes.annotate(text, (1.01, place), color=colour, **how)
+
+
+def _apart(places: list[float], halves: list[float]) -> list[float]:
+    """Places in rising order, two neighbours pushed alike until none overlap. halves: of their heights."""
+    for _ in range(100):
+        for i, j in itertools.pairwise(range(len(places))):
+            overlap = places[i] + halves[i] + halves[j] - places[j]
+            if overlap > 0:
+                places[i], places[j] = places[i] - overlap / 2, places[j] + overlap / 2
+    return places
 
 
 def _draw_probes(axes: Axes, view: View) -> None:
     chance = view.options["chance"]
-    _draw_curves(axes, view, _PROBES)
+    _draw_curves(axes, view, _PROBES, room=(chance - 0.16, 1.04))
     axes.axhline(chance, color=GREY, linewidth=1, linestyle=(0, (4, 3)))
-    axes.annotate("guessing", (0.005, chance), ("axes fraction", "data"), fontsize=8, color=GREY, va="bottom")
-    axes.set_ylim(min(chance - 0.08, axes.get_ylim()[0]), 1.04)
+    how = {"transform": axes.get_yaxis_transform(), "fontsize": 8, "color": GREY, "va": "bottom", "ha": "right"}
+    axes.text(0.997, chance, "guessing", **how)
     axes.set_ylabel("probe's balanced accuracy", fontsize=9, color=GREY)
     told = " from ".join(map(quoted, view.options["classes"])) if len(view.options["classes"]) == 2 else "the labels"
     title(axes, printable(f"How well a linear probe tells {told}", 110))
@@ -151,30 +148,46 @@ def _draw_probes(axes: Axes, view: View) -> None:
 
 
 def _mark_cut(axes: Axes, view: View) -> None:
-    """A line behind the cut, and what lies behind it shaded."""
+    """A line behind the cut and what lies behind it shaded; a ring where only the pooling has to change."""
     cut, names = view.options["cut"], [row["layer"] for row in view.table]
+    apart = view.options["pooled_apart"]
+    if apart is not None:
+        place, height = names.index(apart), _row(view, apart)["probe_parts"]
+        axes.plot([place], [height], "o", markersize=11, fillstyle="none", color="#4477aa", markeredgewidth=1.6)
+        _remark(axes, "here only the pooling\nhas to change", (place, height), 0.25, "#4477aa", names)
     if cut is None:
         return
     place = names.index(cut) + (0.5 if cut != names[-1] else 0.25)
     axes.axvline(place, color="#222222", linewidth=1.3)
     axes.axvspan(place, len(names) - 0.65, color="#ccbb44", alpha=0.13, linewidth=0)
-    right = place > (len(names) - 1) / 2
     behind = view.options["unfreeze_from"]
     text = f"the cut: keep up to {cut},\nre-train from {behind}" if behind else f"the cut: keep all up to {cut}"
+    _remark(axes, text, (place, None), 0.03, "#222222", names)
+
+
+def _remark(
+    axes: Axes, text: str, at: tuple[float, float | None], height: float, colour: str, names: Sequence[str]
+) -> None:
+    """Text beside a place, on the side where there is room, at a height of the panel; a thin line leads to it."""
+    right = at[0] > (len(names) - 1) / 2
+    if at[1] is not None:
+        line = axes.get_ylim()[0] + (height + 0.06) * (axes.get_ylim()[1] - axes.get_ylim()[0])
+        axes.plot([at[0], at[0]], [line, at[1]], color=colour, linewidth=0.8, linestyle=":")
     axes.annotate(
-        printable_lines(text),
-        (place, 0.04),
+        _printable_lines(text),
+        (at[0], height),
         (-6 if right else 6, 0),
         xycoords=("data", "axes fraction"),
         textcoords="offset points",
         ha="right" if right else "left",
         va="bottom",
         fontsize=8.5,
-        color="#222222",
+        color=colour,
+        bbox={"facecolor": "white", "edgecolor": "none", "pad": 1, "alpha": 0.85},
     )
 
 
-def printable_lines(text: str) -> str:
+def _printable_lines(text: str) -> str:
     """Each line as the font can draw it."""
     return "\n".join(printable(line, 60) for line in text.split("\n"))
 
