@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pellucid.models.inputs import InputSpec
     from pellucid.models.network import Network
     from pellucid.models.open import open
+    from pellucid.synth.generators import AppleGenerator, generator
     from pellucid.training.nonfinite import NonFinite
     from pellucid.training.watch import watch
 
@@ -52,6 +53,7 @@ _HOMES = {
     "explain": "pellucid.attribution.explain",
     "filters": "pellucid.features.filters",
     "fit_patterns": "pellucid.attribution.patterns",
+    "generator": "pellucid.synth.generators",
     "invariance": "pellucid.features.invariance",
     "load": "pellucid.core.archive",
     "neurons": "pellucid.features.neurons",
@@ -63,6 +65,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AppleGenerator",
     "BadInput",
     "Comparison",
     "Explanation",
@@ -83,6 +86,7 @@ __all__ = [
     "explain",
     "filters",
     "fit_patterns",
+    "generator",
     "invariance",
     "load",
     "neurons",

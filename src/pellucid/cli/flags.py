@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from typer.core import TyperCommand
@@ -26,9 +26,15 @@ class MethodCommand(TyperCommand):
         return super().parse_args(ctx, rest)
 
 
-def take_flags(args: list[str], own: set[str]) -> tuple[list[str], dict[str, str]]:
-    """The arguments without the methods' flags, and those as option → text (``--most-steps 9``, ``--window=9``)."""
+def take_flags(
+    args: list[str], own: set[str], named: Callable[[str, set[str]], str] | None = None
+) -> tuple[list[str], dict[str, str]]:
+    """The arguments without the methods' flags, and those as option → text (``--most-steps 9``, ``--window=9``).
+
+    named: what gives the option's name for a flag that is none of the command's own.
+    """
     rest, flags = [], {}
+    named = named or _method_option
     queue = list(args)
     while queue:
         token = queue.pop(0)
@@ -39,7 +45,7 @@ def take_flags(args: list[str], own: set[str]) -> tuple[list[str], dict[str, str
         if not flag.startswith("--") or flag in own:
             rest.append(token)
             continue
-        name = _method_option(flag, own)
+        name = named(flag, own)
         if not equals and not queue:
             raise BadInput(f"{flag} needs a value", cure=f"pass {flag} VALUE")
         flags[name] = value if equals else queue.pop(0)

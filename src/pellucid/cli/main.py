@@ -23,6 +23,7 @@ from pellucid.cli import (
     filters,
     inspect,
     invariance,
+    make,
     neurons,
     patterns,
     regions,
@@ -50,6 +51,7 @@ filters.add_to(app)
 dicom.add_to(app)
 inspect.add_to(app)
 invariance.add_to(app)
+make.add_to(app)
 patterns.add_to(app)
 regions.add_to(app)
 neurons.add_to(app)

@@ -1,0 +1,1 @@
+"""Seeds become objects, objects become pictures, and everything about the pictures is known."""

@@ -1,0 +1,1 @@
+"""One file an object; each registers its recipe."""

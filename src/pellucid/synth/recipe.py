@@ -1,0 +1,121 @@
+"""A recipe: what it leaves open, drawn for a seed and a number, and built."""
+
+from __future__ import annotations
+
+import dataclasses
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from pellucid.core.errors import BadInput, near
+from pellucid.core.registry import Entry
+from pellucid.synth import backdrop
+from pellucid.synth.ranges import Among, Between, Range, Value, narrowed
+from pellucid.synth.scene import Light, Scene, around
+from pellucid.synth.table import ObjectFacts, objects
+
+#: How every object is looked at: the camera's place, how much of the picture it fills, the light's place, the backdrop.
+VIEW: Mapping[str, Range] = {
+    "turn": Between(0, 360, "degrees", least=-360, most=360),
+    "elevation": Between(12, 35, "degrees", least=-89, most=89),
+    "zoom": Between(0.85, 1.0, "of the picture's height", least=0.05, most=3),
+    "light": Between(-60, 60, "degrees from the camera", least=-180, most=180),
+    "backdrop": Among(("white", "grey", "sand", "sky"), backdrop.NAMES),
+}
+
+
+@dataclass(frozen=True)
+class Tie:
+    """A planted correlation: with probability ``share`` the parameter ``other`` follows ``one``.
+
+    It then lies as high in its range as ``one`` does in its own, so over many objects the correlation of the two
+    ranks is ``share``.
+    """
+
+    one: str
+    other: str
+    share: float
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """ranges: what is drawn, the view's too. build: makes a scene of a generator of random numbers and its values.
+
+    label: what a picture is sorted by.
+    """
+
+    name: str
+    ranges: Mapping[str, Range]
+    build: Callable[..., Scene]
+    label: str
+    summary: str = ""
+    ties: tuple[Tie, ...] = ()
+    view: tuple[str, ...] = field(default=tuple(VIEW))
+
+    def with_ranges(self, wishes: Mapping[str, object]) -> Recipe:
+        """The recipe with other ranges (see ``ranges.narrowed``); an unknown name is an error."""
+        ranges = dict(self.ranges)
+        for name, wish in wishes.items():
+            if name not in ranges:
+                raise BadInput(f"{self.name} has no range {name!r}", cure=near(name, ranges))
+            ranges[name] = narrowed(ranges[name], wish, name)
+        return dataclasses.replace(self, ranges=ranges)
+
+    def tied(self, ties: Sequence[Tie]) -> Recipe:
+        """The recipe with planted correlations."""
+        for tie in ties:
+            for name in (tie.one, tie.other):
+                if name not in self.ranges:
+                    raise BadInput(f"{self.name} has no range {name!r}", cure=near(name, self.ranges))
+            if not 0 <= tie.share <= 1 or tie.one == tie.other:
+                what = f"{tie.one}~{tie.other}:{tie.share:g} is no correlation"
+                raise BadInput(what, cure="tie two parameters with a share from 0 to 1")
+        return dataclasses.replace(self, ties=tuple(ties))
+
+    def draw(self, seed: int = 0, number: int = 0) -> dict[str, Value]:
+        """The values of object ``number``, each independent of all others but for what is tied."""
+        if seed < 0 or number < 0:
+            raise BadInput(f"seed {seed}, number {number}", cure="give numbers of 0 or more")
+        shares = {name: _stream(seed, number, name).random() for name in self.ranges}
+        for tie in self.ties:
+            if _stream(seed, number, f"{tie.one}~{tie.other}").random() < tie.share:
+                shares[tie.other] = shares[tie.one]
+        return {name: range_.at(shares[name]) for name, range_ in self.ranges.items()}
+
+    def make(self, seed: int = 0, number: int = 0) -> Scene:
+        """Object ``number`` of a seed: the same for the same two numbers, whatever was made before."""
+        values = self.draw(seed, number)
+        own = {n: v for n, v in values.items() if n not in self.view}
+        scene = self.build(_stream(seed, number, "build"), **own)
+        turn = float(values["turn"])
+        look = around(scene.parts, turn=turn, elevation=float(values["elevation"]), zoom=float(values["zoom"]))
+        side = np.radians(turn + float(values["light"]))
+        light = Light((float(np.sin(side)), float(-np.cos(side)), 0.9))
+        return scene.replace(
+            name=self.name,
+            parameters=values,
+            seed=seed,
+            number=number,
+            camera=look,
+            light=light,
+            backdrop=str(values["backdrop"]),
+        )
+
+
+def recipe(name: str) -> Recipe:
+    """The recipe of a registered object."""
+    return recipe_of(objects[name])
+
+
+def recipe_of(entry: Entry[ObjectFacts]) -> Recipe:
+    """A registered function as a recipe."""
+    ranges: dict[str, Any] = {o.name: o.default for o in entry.options.values()}
+    return Recipe(entry.name, {**ranges, **VIEW, **entry.facts.view}, entry.function, entry.facts.label, entry.summary)
+
+
+def _stream(seed: int, number: int, name: str) -> np.random.Generator:
+    """Random numbers of their own for each seed, object and parameter, so that none disturbs another."""
+    return np.random.default_rng([seed, number, zlib.crc32(name.encode())])
