@@ -374,12 +374,14 @@ def test_the_layer_rises_in_a_real_photo(default_network: pellucid.Network) -> N
     assert end["score"] > 1.5 * start["score"]
     assert end["percentile"] >= 99
     assert end["saturated"] < 0.05
-    assert v.options["natural"] == 135
+    assert v.options["natural"] >= 128 > v.options["natural_pictures"]
     grey = v["picture"].mean(2).std()
     assert 0.7 < grey / v["start"].mean(2).std() < 1.6  # neither mud nor glare
 
 
-@pytest.mark.parametrize("target", [{"unit": "blocks.3:17"}, {"channel": "zebra"}])
+@pytest.mark.parametrize(
+    "target", [pytest.param({"unit": "blocks.3:17"}, marks=pytest.mark.slow), {"channel": "zebra"}], ids=str
+)
 def test_a_channels_drawing_beats_natural_pictures(default_network: pellucid.Network, target: dict[str, str]) -> None:
     v = pellucid.dream(default_network, **target, steps=48)
     assert v.table[1]["percentile"] >= 99

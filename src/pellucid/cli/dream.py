@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -99,6 +100,7 @@ def dream(
         made.attach("dream.png", _caption(view))
         if film is not None:
             made.attach(film, "the same, step by step")
+            view = _without_frames(view)
         made.view(view, network, python=_python(choice, network, image, {**given, **natural, **kept}))
 
 
@@ -161,6 +163,12 @@ def _write_files(folder: Path, view: View, film: str | None) -> None:
     Image.fromarray(shown).save(folder / "dream.png")
     if film is not None:
         write_animation(folder / film, view["frames"])
+
+
+def _without_frames(view: View) -> View:
+    """What the film shows need not lie beside it a second time, uncompressed."""
+    kept = lambda named: {k: v for k, v in named.items() if k != "frames"}  # noqa: E731
+    return replace(view, arrays=kept(view.arrays), axes=kept(view.axes))
 
 
 def _caption(view: View) -> str:

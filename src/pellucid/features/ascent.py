@@ -31,6 +31,9 @@ Move = Callable[[Tensor, Tensor], Tensor]
 #: Steps of a picture in waves. More make it clearer up to here, and then only louder.
 STEPS = 256
 
+#: The noise on a picture in waves at each step, as a share of the way from black to white.
+NOISE = 0.1
+
 
 @dataclass(frozen=True)
 class Climb:
@@ -130,6 +133,19 @@ def moved(shift: float = 0.1, scale: float = 0.1, degrees: float = 10) -> Vary:
     return vary
 
 
+def with_noise(vary: Vary, deviation: Tensor) -> Vary:
+    """The same with noise added, [C, 1, 1] its deviation; each picture of a batch gets the same.
+
+    What excites a unit only by patterns finer than the noise is not found, so the pictures show forms.
+    """
+
+    def varied(x: Tensor, generator: torch.Generator) -> Tensor:
+        noise = torch.randn(x.shape[1:], generator=generator).to(x)
+        return vary(x, generator) + deviation.to(x) * noise
+
+    return varied
+
+
 # -- pictures in waves ----------------------------------------------------------------------------
 
 
@@ -142,9 +158,11 @@ def waves_of(spec: InputSpec, size: tuple[int, int]) -> Waves:
 
 
 def in_waves(network: Network, waves: Waves, score: Score) -> Climb:
-    """How waves climb: shifted, scaled and turned a little at each step, by Adam."""
-    draw = lambda parameters: network.input.normalise(255 * waves.pictures(parameters)).to(network.dtype)  # noqa: E731
-    return Climb(draw, moved(), score, Adam())
+    """How waves climb: shifted, scaled and turned a little at each step, with some noise, by Adam."""
+    normalise = network.input.normalise
+    draw = lambda parameters: normalise(255 * waves.pictures(parameters)).to(network.dtype)  # noqa: E731
+    black, white = normalise(torch.tensor([0.0, 255.0])[:, None, None, None].expand(2, waves.channels, 1, 1))
+    return Climb(draw, with_noise(moved(), NOISE * (white - black)), score, Adam())
 
 
 def channel_pictures(

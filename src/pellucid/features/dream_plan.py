@@ -86,6 +86,7 @@ class Plan:
             "at": self.objective.at,
             "before_activation": self.objective.before,
             "channels": self.objective.width,
+            "places": self.objective.places,
             "source": self.source,
             "mode": self.mode,
             "steps": self.steps,

@@ -19,12 +19,12 @@ TITLE = "What the network draws"
 COLUMNS = {
     "picture": "Picture",
     "score": "Activation",
-    "percentile": "Percentile of natural pictures",
-    "rank": "Rank among the channels",
-    "unusual_rank": "Rank by how unusual",
-    "deviations": "Standard deviations above usual",
-    "saturated": "Share of black or full colour",
-    "steps_per_second": "Steps a second",
+    "percentile": "Percentile",
+    "rank": "Rank",
+    "unusual_rank": "Rank, by how unusual",
+    "deviations": "Deviations above usual",
+    "saturated": "Fully dark or bright",
+    "steps_per_second": "Steps/s",
 }
 
 #: Below this percentile natural pictures excite the target about as much as what was drawn for it.
@@ -80,6 +80,7 @@ def _shown(picture: np.ndarray, like: np.ndarray) -> np.ndarray:
 
 def _draw_picture(axes: Axes, picture: np.ndarray, text: str) -> None:
     axes.imshow(picture)
+    axes.set_anchor("N")
     bare(axes)
     title(axes, "\n".join(textwrap.wrap(printable(text, 90), 46)))
 
@@ -88,7 +89,7 @@ def _draw_patches(part: Any, patches: np.ndarray, activations: np.ndarray) -> No
     """A square of them, the strongest first."""
     side = int(np.ceil(np.sqrt(len(patches))))
     grid = np.asarray(part.subplots(-(-len(patches) // side), side, squeeze=False))
-    part.suptitle("natural patches that excite it most", fontsize=9.5, color="#222222")
+    part.suptitle("natural patches that excite it most, and how much", fontsize=9.5, color="#222222")
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, patch, activation in zip(grid.flat, patches, activations, strict=False):
@@ -102,7 +103,7 @@ def _draw_scale(axes: Axes, view: View) -> None:
     axes.hist(natural, bins=24, color=_NATURAL)
     for name, colour in (("start", _START), ("dream", _DREAM)):
         axes.axvline(rows[name]["score"], color=colour, linewidth=2, label=f"{name} {number(rows[name]['score'])}")
-    axes.set_xlabel("activation", fontsize=9, color=GREY)
+    axes.set_xlabel(_measure(view), fontsize=9, color=GREY)
     axes.legend(fontsize=8.5, frameon=False)
     _plain(axes, f"among {_natural_in_words(view)}")
 
@@ -113,7 +114,7 @@ def _draw_climb(axes: Axes, view: View) -> None:
     for k in range(1, sizes):
         axes.axvline(k * view.options["steps"] + 0.5, color="#dddddd", linewidth=1, zorder=0)
     axes.set_xlabel("step (a line where the next size begins)" if sizes > 1 else "step", fontsize=9, color=GREY)
-    _plain(axes, "activation before each step, with its jitter")
+    _plain(axes, "the climb: before each step, varied as it is then")
 
 
 def _plain(axes: Axes, text: str) -> None:
@@ -132,15 +133,10 @@ def words(view: View) -> list[Sentence]:
 
 
 def _climb_words(view: View, start: Mapping[str, Any], end: Mapping[str, Any]) -> Iterator[Sentence]:
-    measured = (
-        "½ of the mean squared activation"
-        if view.options["channel"] is None
-        else "the activation, before the layer cuts off what is negative,"
-        if view.options["before_activation"]
-        else "the activation"
-    )
-    rose = f"For {quoted(view.options['target'])} {measured} went from {number(start['score'])} to"
+    rose = f"For {quoted(view.options['target'])} the {_measure(view)} went from {number(start['score'])} to"
     yield Sentence("fact", f"{rose} {number(end['score'])} in {whole(len(view['climb']))} steps{_speed(end)}.")
+    if view.options["before_activation"]:
+        yield Sentence("fact", "It is measured before the layer’s activation, where a silent unit still has a slope.")
     if "percentile" not in end:
         return
     natural = view["natural"]
@@ -150,6 +146,15 @@ def _climb_words(view: View, start: Mapping[str, Any], end: Mapping[str, Any]) -
         f"That is {above} {_natural_in_words(view)}, whose median is {number(float(np.median(natural)))} and whose "
         f"largest is {number(float(natural.max()))}; measured on the picture as it is saved, without jitter.",
     )
+
+
+def _measure(view: View) -> str:
+    """What the number is, in words."""
+    options = view.options
+    if options["channel"] is None:
+        return "half the mean squared activation"
+    several = options["at"] is None and max(options["places"]) > 1
+    return "mean activation of all places" if several else "activation"
 
 
 def _speed(end: Mapping[str, Any]) -> str:
