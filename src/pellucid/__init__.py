@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from pellucid.models.network import Network
     from pellucid.models.open import open
     from pellucid.synth.generators import AppleGenerator, generator
+    from pellucid.training.health import health
+    from pellucid.training.initialise import initialise
+    from pellucid.training.lr_range import lr_range
     from pellucid.training.nonfinite import NonFinite
     from pellucid.training.watch import watch
 
@@ -54,8 +57,11 @@ _HOMES = {
     "filters": "pellucid.features.filters",
     "fit_patterns": "pellucid.attribution.patterns",
     "generator": "pellucid.synth.generators",
+    "health": "pellucid.training.health",
+    "initialise": "pellucid.training.initialise",
     "invariance": "pellucid.features.invariance",
     "load": "pellucid.core.archive",
+    "lr_range": "pellucid.training.lr_range",
     "neurons": "pellucid.features.neurons",
     "open": "pellucid.models.open",
     "read": "pellucid.data.reading",
@@ -87,8 +93,11 @@ __all__ = [
     "filters",
     "fit_patterns",
     "generator",
+    "health",
+    "initialise",
     "invariance",
     "load",
+    "lr_range",
     "neurons",
     "open",
     "read",

@@ -43,6 +43,25 @@ class Log(nn.Module):
 INPUT = torch.randn(5, 6, generator=torch.Generator().manual_seed(3))
 
 
+def train(module: nn.Module, x: Tensor, optimizer: torch.optim.Optimizer | None = None) -> None:
+    """One step."""
+    module(x).square().mean().backward()
+    if optimizer:
+        optimizer.step()
+
+
+def train_with_a_log_at_the_third_step(module: Planted, optimizer: torch.optim.Optimizer) -> None:
+    for step in range(5):
+        module.plant = torch.log if step == 2 else lambda x: x
+        optimizer.zero_grad()
+        train(module, INPUT, optimizer)
+
+
+def run_three_times(module: nn.Module) -> None:
+    for _ in range(3):
+        module(INPUT)
+
+
 def found(
     module: nn.Module, x: Tensor = INPUT, *, optimizer: bool = False, at_once: bool = True, **options: object
 ) -> pellucid.NonFinite:
@@ -51,9 +70,7 @@ def found(
     w = pellucid.watch(module, adam, **options)
     w._at_once = at_once
     with pytest.raises(pellucid.NonFinite) as caught, w:
-        module(x).square().mean().backward()
-        if adam:
-            adam.step()
+        train(module, x, adam)
     assert hooks_on(module, adam) == 0
     assert caught.value.finding is w.findings[0]
     return caught.value
@@ -138,11 +155,7 @@ def test_the_step_and_the_call_are_those_where_it_happens() -> None:
     module = Planted()
     sgd = torch.optim.SGD(module.parameters(), 1e-3)
     with pytest.raises(pellucid.NonFinite, match=r"^step 3, forward pass: log"), pellucid.watch(module, sgd) as w:
-        for step in range(5):
-            module.plant = torch.log if step == 2 else lambda x: x
-            sgd.zero_grad()
-            module(INPUT).square().mean().backward()
-            sgd.step()
+        train_with_a_log_at_the_third_step(module, sgd)
     assert w.steps == 2
     assert all(torch.isfinite(p).all() for p in module.parameters())
     assert w.report().table[1]["layer"] == "relu:1"
@@ -462,12 +475,10 @@ def test_accumulated_gradients_and_evaluation_within_the_loop() -> None:
 def test_warn_warns_once_and_record_is_silent() -> None:
     module = Planted(torch.log)
     with pytest.warns(NonFiniteWarning, match="log in Planted.forward") as told, pellucid.watch(module, action="warn"):
-        for _ in range(3):
-            module(INPUT)
+        run_three_times(module)
     assert len(told) == 1
     with pellucid.watch(module, action="record") as w:
-        for _ in range(3):
-            module(INPUT)
+        run_three_times(module)
     assert len(w.findings) == 3
 
 

@@ -21,6 +21,7 @@ from pellucid.cli import (
     explain,
     features,
     filters,
+    health,
     inspect,
     invariance,
     make,
@@ -48,6 +49,7 @@ compare.add_to(app)
 dream.add_to(app)
 features.add_to(app)
 filters.add_to(app)
+health.add_to(app)
 dicom.add_to(app)
 inspect.add_to(app)
 invariance.add_to(app)

@@ -201,11 +201,12 @@ class Watch:
 
     def _note_near(self, seen: ForwardPass) -> None:
         """Numbers so large that the next product may overflow."""
+        spoilt = any(o.bad for o in seen.observations)  # which is told, and says more
         for each in (o for o in seen.observations if o.look is not None and o.look.near and not o.bad):
             name = seen.name_of(each.call.key)
             peak = each.look.peak if each.look else 0.0
             self.near[name] = max(peak, self.near.get(name, 0.0))
-            if name not in self._warned and self._action != "record":
+            if not spoilt and name not in self._warned and self._action != "record":
                 self._warned.add(name)
                 limit = each.look.limit if each.look else 0.0
                 text = f"step {self.steps + 1}: {name} holds {peak:.2g}, more than a tenth of the largest {limit:.2g}"

@@ -1,0 +1,86 @@
+"""What a network is asked to answer, and the loss that measures how far it is from that."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from pellucid.core.errors import BadInput
+from pellucid.models.network import Network
+
+Loss = Callable[[Tensor, Tensor], Tensor]
+
+
+@dataclass(frozen=True)
+class Task:
+    """loss: its name, compute: ``compute(output, target)``. chance: what it is for a network that knows nothing;
+    None where that depends on the targets. classes: how many there are; None for values.
+    """
+
+    loss: str
+    compute: Loss
+    chance: float | None
+    classes: int | None
+
+
+def task_of(network: Network, output: Tensor) -> Task:
+    """The usual loss for what a network puts out, whose classes are axis 1 of [n, K, …]."""
+    if network.output == "values" or output.ndim < 2:
+        return Task("mean squared error", F.mse_loss, None, None)
+    count = output.shape[1]
+    if network.output == "multilabel" or count == 1:
+        return Task("binary cross entropy", F.binary_cross_entropy_with_logits, math.log(2), count)
+    if network.output == "probabilities":
+        return Task("cross entropy", lambda p, t: F.nll_loss(p.clamp(min=1e-12).log(), t), math.log(count), count)
+    return Task("cross entropy", F.cross_entropy, math.log(count), count)
+
+
+def drawn(task: Task, output: Tensor, seed: int) -> Tensor:
+    """Targets of the right kind that nobody knows better, drawn with the seed."""
+    generator = torch.Generator().manual_seed(seed)
+    if task.classes is None:
+        return torch.randn(output.shape, generator=generator).to(output)
+    if task.loss == "binary cross entropy":
+        return torch.randint(0, 2, output.shape, generator=generator).to(output)
+    shape = (output.shape[0], *output.shape[2:])
+    return torch.randint(0, task.classes, shape, generator=generator).to(output.device)
+
+
+def given(labels: Sequence[int | str] | Tensor, network: Network, task: Task, count: int) -> Tensor:
+    """Labels as a user has them: class numbers or names, or a tensor as the loss takes it."""
+    if len(labels) != count:
+        cure = "give one label for each input"
+        raise BadInput(f"{len(labels)} labels for {count} inputs", where="labels", cure=cure)
+    if isinstance(labels, Tensor):
+        return labels.to(network.device)
+    if task.loss != "cross entropy":
+        cure = f"pass a float tensor of the output's shape, as {task.loss} takes it"
+        raise BadInput("class labels for a network without exclusive classes", where="labels", cure=cure)
+    numbers = [network.class_index(l) if isinstance(l, str) else int(l) for l in labels]
+    wrong = next((n for n in numbers if not 0 <= n < (task.classes or 0)), None)
+    if wrong is not None:
+        raise BadInput(f"label {wrong} of {task.classes} classes", where="labels", cure="classes count from 0")
+    return torch.tensor(numbers, device=network.device)
+
+
+def from_folders(sources: Sequence[str], network: Network) -> list[int] | None:
+    """Each picture's class, where pictures lie in a folder a class; None where the folders do not say.
+
+    A folder is a class by its name, or by its place in the alphabet where there are as many folders as classes.
+    """
+    folders = [Path(s).parent.name for s in sources]
+    kinds = sorted(set(folders))
+    if len(kinds) < 2 or any(s.startswith("example:") for s in sources):
+        return None
+    if network.classes is not None:
+        try:
+            return [network.class_index(f) for f in folders]
+        except BadInput:
+            pass  # these folders are not named after classes
+    return [kinds.index(f) for f in folders] if len(kinds) == len(network.classes or ()) else None
