@@ -124,8 +124,11 @@ def _columns(given: Any, stream: Stream, what: str) -> Mapping[str, Sequence[Any
     columns = read_columns(given)
     named = any(c.strip().lower() in KEYS for c in columns)
     rows = len(next(iter(columns.values())))
-    # Arrays have no names, so their rows can only be meant in order.
-    if not named and rows == len(stream) and not any(Path(s).is_file() for s in stream.sources):
+    if not named and not any(Path(s).is_file() for s in stream.sources):
+        # Arrays have no names, so their rows can only be meant in order.
+        if rows != len(stream):
+            what = f"{rows} rows for {len(stream)} samples"
+            raise BadInput(what, where=given, cure="write one row a sample, in their order")
         return columns
     return matched(columns, stream.sources, where=given)
 

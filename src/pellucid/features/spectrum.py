@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -141,7 +142,10 @@ def _forward(probe: Probe, batch: Batch, units: int) -> Tensor:
 
 def _pushed(probe: Probe, batch: Batch, tangents: list[Tensor]) -> Tensor:
     """The answer's derivatives [tangents, n, outputs] along changes of the code."""
-    with forward_ad.dual_level():
+    with forward_ad.dual_level(), warnings.catch_warnings():
+        # torch loads some forward derivatives through torch.jit when they are first needed, and warns of itself.
+        warnings.filterwarnings("ignore", message=".*torch.jit", category=FutureWarning)
+        warnings.filterwarnings("ignore", message=".*torch.jit", category=DeprecationWarning)
         codes = torch.cat([batch.code] * len(tangents))
         answer = probe.loss.embedded(batch.run(forward_ad.make_dual(codes, torch.cat(tangents))))
         moved = forward_ad.unpack_dual(answer).tangent
