@@ -11,12 +11,12 @@ from torch import Tensor
 
 from pellucid.core.errors import BadInput
 from pellucid.core.types import Sample
-from pellucid.features import canvas as canvases
+from pellucid.features import shades as canvases
 from pellucid.features.ascent import STEPS, Climb, along, ascend, in_waves, rolled, waves_of
-from pellucid.features.canvas import Canvas
 from pellucid.features.natural import Natural
 from pellucid.features.objectives import Objective, Size, objective_of
 from pellucid.features.octaves import through_octaves
+from pellucid.features.shades import Canvas
 from pellucid.models.layers import Layer
 from pellucid.models.memory import bytes_per_sample, free_bytes
 from pellucid.models.network import Network
@@ -190,11 +190,11 @@ def _layer_of(network: Network, pattern: str | None) -> str:
 
 
 def heads_of(network: Network) -> list[str]:
-    """The layers that give one number a class, in the order in which they run."""
-    if not network.classes:
-        return []
-    heads = [l for l in network.tree() if l.shape == (len(network.classes),)]
-    return [l.name for l in sorted(heads, key=lambda l: l.order)]
+    """The layers that give a number a class, in the order in which they run; else the last that gives a map a class."""
+    ran = sorted((l for l in network.tree() if l.shape), key=lambda l: l.order)
+    count = len(network.classes or ())
+    single = [l.name for l in ran if l.shape in ((count,), (count, 1, 1))]
+    return single or [l.name for l in ran if l.shape and l.shape[0] == count][-1:]
 
 
 def _mode(mode: Mode, sample: Sample | None, network: Network) -> Mode:
@@ -252,7 +252,7 @@ def _in_words(network: Network, objective: Objective) -> str:
     if objective.channels is None:
         return objective.layer
     (channel,) = objective.channels
-    if objective.grid is None and network.classes and objective.width == len(network.classes):
+    if objective.layer in heads_of(network):
         return network.class_name(channel)
     place = "" if objective.at is None else f" at row {objective.at[0]}, column {objective.at[1]}"
     return f"channel {channel} of {objective.layer}{place}"

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from pellucid.features.ascent import Climb, ascend
-from pellucid.features.canvas import resized
 from pellucid.features.objectives import Size
+from pellucid.features.shades import resized
 
 
 def through_octaves(
