@@ -36,12 +36,15 @@ _SKIMAGE, _SKLEARN = ("skimage", "data"), ("sklearn", "datasets/images")
 #: Pictures that installed packages carry, by name: read("example:cat").
 EXAMPLES = {
     "astronaut": (*_SKIMAGE, "astronaut.png"),
+    "brick": (*_SKIMAGE, "brick.png"),
     "camera": (*_SKIMAGE, "camera.png"),
     "cat": (*_SKIMAGE, "chelsea.png"),
     "china": (*_SKLEARN, "china.jpg"),
     "coffee": (*_SKIMAGE, "coffee.png"),
     "coins": (*_SKIMAGE, "coins.png"),
     "flower": (*_SKLEARN, "flower.jpg"),
+    "grass": (*_SKIMAGE, "grass.png"),
+    "gravel": (*_SKIMAGE, "gravel.png"),
     "retina": (*_SKIMAGE, "retina.jpg"),
     "rocket": (*_SKIMAGE, "rocket.jpg"),
 }

@@ -1,148 +1,95 @@
-"""What is drawn on: a picture's shades from 0 to 255, and the way from them to what the network is fed."""
+"""The size at which a network can be shown a whole picture, and the picture at that size."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from pellucid.core.errors import BadInput
 from pellucid.core.types import Sample
-from pellucid.features.ascent import waves_of
-from pellucid.features.objectives import Size, WrongSize, probe, run
+from pellucid.models.capture import split_call
 from pellucid.models.inputs import InputSpec
+from pellucid.models.memory import bytes_per_sample, free_bytes
 from pellucid.models.network import Network
-
-#: The longer side of a dream of a photo, where no size is asked for.
-LONGER_SIDE = 600
-
-#: Networks that halve their maps and put them together again take only sizes that can be halved so often.
-_MULTIPLE = 32
+from pellucid.models.prepare import untouched
 
 
 @dataclass(frozen=True)
 class Canvas:
-    """shades: where the drawing starts, float32 [1, C, H, W], 0…255.
+    """A picture as the network is fed it: x [1, C, h, w]. whole: nothing of it was cut off to fit the network."""
 
-    span: what 0 and 255 mean for a network of matrices, in its numbers; None for pictures, whose InputSpec knows.
+    x: Tensor
+    whole: bool
+
+
+def canvas_for(network: Network, sample: Sample, layers: Sequence[str], size: int | None) -> Canvas:
+    """The sample at its own proportions, the shorter side ``size`` pixels (default: the network's own).
+
+    A network that takes one size alone is shown the largest part of its proportions from the middle. Raises BadInput
+    where it was asked for another size, or where there is not the memory for it.
     """
-
-    shades: Tensor
-    spec: InputSpec
-    span: tuple[float, float] | None = None
-
-    @property
-    def size(self) -> Size:
-        """(height, width)."""
-        return self.shades.shape[2], self.shades.shape[3]
-
-    def values(self, shades: Tensor) -> Tensor:
-        """What the network is fed for these shades."""
-        if self.span is None:
-            return self.spec.normalise(shades)
-        low, high = self.span
-        return low + shades * ((high - low) / 255)
-
-    def array(self, shades: Tensor) -> np.ndarray:
-        """One picture's shades as uint8, or as the matrix's own numbers: [height, width, channel]."""
-        if self.span is None:
-            return _last(_rounded(shades))
-        return _last(self.values(shades)).astype(np.float32)
-
-    def shown(self, shades: Tensor) -> np.ndarray:
-        """One picture's shades to look at, uint8 [height, width, 3].
-
-        One channel is grey, three are red, green and blue; of other numbers each is a grey picture beside the last.
-        """
-        pixels = _last(_rounded(shades))
-        if pixels.shape[2] == 3:
-            return pixels
-        greys = np.concatenate([pixels[..., i] for i in range(pixels.shape[2])], axis=1)
-        return np.repeat(greys[..., None], 3, axis=2)
+    own = min(network.input.size)
+    _check_size(size)
+    if not _one_size(network, layers):
+        canvas = _fitted(network, sample, size or own)
+        if _runs(network, canvas.x, layers):
+            return canvas
+    if size not in (None, own):
+        height, width = network.input.size
+        cure = f"leave --size (size=) away: it takes {height} × {width}"
+        raise BadInput(f"the network takes no pictures of another size, and {size} was asked for", cure=cure)
+    spec = dataclasses.replace(network.input, crop=1.0)
+    frame = spec.frame(*sample.array.shape[:2])
+    whole = (frame.top, frame.left) == (0, 0)
+    return Canvas(_tensor(network, spec, sample), whole)
 
 
-def _rounded(shades: Tensor) -> Tensor:
-    return shades.detach().round().clamp(0, 255).to(torch.uint8)
+def _check_size(size: int | None) -> None:
+    if size is not None and (isinstance(size, bool) or not isinstance(size, int) or size < 16):
+        raise BadInput(f"the size is {size!r}", cure="pass the shorter side in pixels, a whole number from 16")
 
 
-def _last(one: Tensor) -> np.ndarray:
-    return np.ascontiguousarray(one[0].permute(1, 2, 0).cpu().numpy())
+def _one_size(network: Network, layers: Sequence[str]) -> bool:
+    """Whether one of the layers gives tokens, whose positions are learnt for one size."""
+    grids = {l.name: l.grid for l in network.tree()}
+    known = [grids[split_call(name)[0]] for name in layers]
+    return any(grid is not None and grid.kind == "tokens" for grid in known)
 
 
-def of_sample(spec: InputSpec, sample: Sample, size: Size) -> Canvas:
-    """As much of a photo as has the proportions of ``size``, from its middle; or a matrix as it is."""
-    if spec.is_matrix:
-        numbers = spec.tensor(sample)[0]
-        low, high = float(numbers.min()), float(numbers.max())
-        if not high > low:
-            raise BadInput("every place has the same value", where=sample.name, cure="pass a matrix with a range")
-        return Canvas((numbers[None] - low) * (255 / (high - low)), spec, (low, high))
-    framed = replace(spec, size=size, crop=1.0).tensor(sample)[0]
-    return Canvas(spec.pixels(framed)[None], spec)
+def _fitted(network: Network, sample: Sample, size: int) -> Canvas:
+    height, width = sample.array.shape[:2]
+    shorter = min(height, width)
+    fitted = (round(height * size / shorter), round(width * size / shorter))
+    _check_memory(network, fitted)
+    return Canvas(_tensor(network, dataclasses.replace(network.input, size=fitted, crop=None), sample), True)
 
 
-def of_noise(spec: InputSpec, size: Size, generator: torch.Generator, contrast: float = 1.0) -> Canvas:
-    """Clouds without a form: waves of random phases, the slow ones the strongest, as in photos."""
-    waves = waves_of(spec, size)
-    return Canvas(255 * waves.pictures(contrast * waves.start(generator)), spec)
+def _check_memory(network: Network, size: tuple[int, int]) -> None:
+    like = torch.empty((1, network.input.channels, *size), device="meta", dtype=network.dtype)
+    need = bytes_per_sample(network.tree(), like, network.input.size, gradient=True)
+    free = free_bytes(network.device)
+    if need > free:
+        what = (
+            f"{size[0]} × {size[1]} pixels need about {need / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} are free"
+        )
+        raise BadInput(what, cure="take a smaller --size (size=)")
 
 
-# -- sizes ----------------------------------------------------------------------------------------
+def _tensor(network: Network, spec: InputSpec, sample: Sample) -> Tensor:
+    return spec.tensor(sample)[0][None].to(network.device, network.dtype)
 
 
-def wanted_size(network: Network, sample: Sample | None, size: int | Size | None) -> Size:
-    """The (height, width) that is asked for: one number is the longer side, None a photo's or the network's usual."""
-    if size is not None and (min(size) if isinstance(size, tuple) else size) < 1:
-        raise BadInput(f"a size of {size} has no pixels", cure="pass the longer side, or (height, width)")
-    if isinstance(size, tuple):
-        return size
-    if size is None and (network.input.is_matrix or sample is None):
-        return network.input.size
-    height, width = network.input.size if sample is None else sample.array.shape[:2]
-    longer = size or LONGER_SIDE
-    share = longer / max(height, width)
-    return max(1, round(height * share)), max(1, round(width * share))
-
-
-def fitting_size(network: Network, layer: str, size: Size) -> Size | None:
-    """The size itself where the network takes it, else the nearest one with sides of whole 32s; None for neither."""
-    rounded = tuple(max(_MULTIPLE, _MULTIPLE * round(side / _MULTIPLE)) for side in size)
-    for each in (size, (rounded[0], rounded[1])):
-        if takes(network, layer, each):
-            return each
-    return None
-
-
-def takes(network: Network, layer: str, size: Size) -> bool:
-    """Whether the network runs up to ``layer`` on pictures of this size."""
-    if size == network.input.size:
-        return True
-    if network.input.is_matrix:  # whose rows and columns each mean something
-        return False
+def _runs(network: Network, x: Tensor, layers: Sequence[str]) -> bool:
+    """Whether the network can be run on ``x``, as far as the layers."""
     try:
-        run(network.until(layer), probe(network, size))
-    except WrongSize:
+        with untouched(network.module):
+            network.capture(x, layers)
+    except BadInput:
+        raise
+    except Exception:  # foreign code: it may raise anything, and its own size remains
         return False
     return True
-
-
-def octave_sizes(network: Network, layer: str, size: Size, count: int, scale: float) -> list[Size]:
-    """``count`` sizes, each smaller by ``scale`` than the next; the last is ``size``. Fewer where smaller ones fail."""
-    found = [size]
-    for k in range(1, count):
-        smaller = round(size[0] / scale**k), round(size[1] / scale**k)
-        fitting = fitting_size(network, layer, smaller) if min(smaller) > 0 else None
-        if fitting is None or min(fitting) < 1 or fitting[0] >= found[0][0]:
-            break
-        found.insert(0, fitting)
-    return found
-
-
-def resized(shades: Tensor, size: Size) -> Tensor:
-    """Interpolated to ``size``; without aliases where it shrinks."""
-    if tuple(shades.shape[2:]) == size:
-        return shades
-    return F.interpolate(shades, size, mode="bilinear", align_corners=False, antialias=size[0] < shades.shape[2])
