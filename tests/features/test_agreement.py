@@ -8,7 +8,7 @@ import torch
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from features.planted import directions
-from pellucid.features.agreement import adjusted_rand, contingency, mean_pairwise_rand, silhouette
+from pellucid.features.agreement import adjusted_rand, contingency, mean_iou, mean_pairwise_rand, purity, silhouette
 from pellucid.features.kmeans import spherical_kmeans
 
 rng = np.random.default_rng(0)
@@ -55,3 +55,23 @@ def test_silhouette_with_rows_that_have_no_direction() -> None:
 
 def test_silhouette_of_one_group_is_none() -> None:
     assert silhouette(torch.eye(3), torch.zeros(3, dtype=torch.int64)) is None
+
+
+def test_purity_and_iou_by_hand() -> None:
+    # Two regions of 6 and 4 places; three clusters.
+    table = np.array([[4, 1], [2, 0], [0, 3]])
+    assert purity(table) == pytest.approx((4 + 2 + 3) / 10)
+    # Cluster 0 with region 0: 4 of 5 + 6 − 4; cluster 2 with region 1: 3 of 3 + 4 − 3. Cluster 1 gets none.
+    assert mean_iou(table) == pytest.approx((4 / 7 + 3 / 4) / 2)
+
+
+def test_the_order_of_clusters_does_not_matter() -> None:
+    table = rng.integers(0, 50, (5, 4))
+    assert mean_iou(table[[3, 0, 4, 1, 2]]) == pytest.approx(mean_iou(table))
+    assert purity(table[[3, 0, 4, 1, 2]]) == pytest.approx(purity(table))
+
+
+@pytest.mark.parametrize(("table", "value"), [(np.diag([3, 5, 2]), 1.0), (np.array([[3, 5, 2]]), 5 / 10 / 3)])
+def test_iou_at_its_ends(table: np.ndarray, value: float) -> None:
+    assert mean_iou(table) == pytest.approx(value)
+    assert mean_iou(np.pad(table, ((0, 2), (0, 1)))) == pytest.approx(value)  # what never occurs is not counted

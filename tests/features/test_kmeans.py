@@ -160,3 +160,12 @@ def test_draw_is_sorted_and_without_repetition() -> None:
     assert len(set(rows.tolist())) == 100
     assert (rows.diff() > 0).all()
     assert torch.equal(draw(7, 100, torch.Generator()), torch.arange(7))
+
+
+def test_draw_of_very_many_is_as_good_and_small() -> None:
+    rows = draw(10**12, 5000, torch.Generator().manual_seed(0))
+    assert len(rows) == 5000
+    assert (rows.diff() > 0).all()
+    # Every tenth of the range gets its share: 500, give or take five standard deviations of 21.
+    assert (torch.histc(rows.float(), 10, 0, 1e12) - 500).abs().max() < 105
+    assert torch.equal(rows, draw(10**12, 5000, torch.Generator().manual_seed(0)))

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from torch import nn
 
 import nets
@@ -16,8 +17,10 @@ import pellucid
 from features.planted import COLOURS, SPEC, Planted, directions, mean_iou, network, pictures, truth
 from pellucid.core.errors import BadInput
 from pellucid.features import maps
+from pellucid.features.agreement import contingency
 from pellucid.features.colours import PALETTE
 from pellucid.features.grouping import group_cells
+from pellucid.features.regions import regions_by_number
 from pellucid.features.table import views
 
 K = len(COLOURS)
@@ -362,3 +365,221 @@ def test_real_colours_stay_on_their_parts(real: pellucid.View) -> None:
 def test_the_cup_and_the_cat_share_few_regions_in_the_last_layer(real: pellucid.View) -> None:
     cat, cup = (np.bincount(one.ravel(), minlength=6) / one.size for one in real["cells/bn2"])
     assert np.minimum(cat, cup).sum() < 0.25
+
+
+# -- whole folders --------------------------------------------------------------------------------
+
+
+def test_of_many_pictures_a_few_are_painted_and_all_have_cells() -> None:
+    regions = truth(7)
+    every = look(network(noise=0.05), pictures(regions), ["code", "coarse"])
+    few = look(network(noise=0.05), pictures(regions), ["code", "coarse"], painted=3)
+    assert few.options["painted"] == (0, 3, 6)
+    assert few["labels/code"].shape == (3, 24, 24)
+    np.testing.assert_array_equal(few["labels/coarse"], every["labels/coarse"][[0, 3, 6]])
+    np.testing.assert_array_equal(few["cells/coarse"], every["cells/coarse"])
+    np.testing.assert_array_equal(few.pictures, every.pictures[[0, 3, 6]])
+    assert few.names == every.names
+    assert "of 7 pictures 3, spread evenly, are painted" in few.notes[-1]
+    assert every.options["painted"] == tuple(range(7))
+    assert not every.notes
+
+
+def test_labels_never_take_more_than_their_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.features.regions.PAINTED_BYTES", 5 * 24 * 24)
+    assert look(network(), pictures(truth(9)), ["code", "coarse"]).options["painted"] == (0, 8)
+
+
+def test_apart_only_the_painted_keep_their_labels() -> None:
+    net, x = nets.network("modules"), nets.images(5)
+    every, few = look(net, x, "act2", joint=False), look(net, x, "act2", joint=False, painted=2)
+    np.testing.assert_array_equal(few["labels/act2"], every["labels/act2"][[0, 4]])
+    np.testing.assert_array_equal(few["cells/act2"], every["cells/act2"])
+    assert few.table == every.table
+
+
+def test_a_folder_is_its_pictures(tmp_path: Any) -> None:
+    for i, picture in enumerate(pictures(truth(3))):
+        Image.fromarray(picture).save(tmp_path / f"{i}.png")
+    folder = look(network(), tmp_path)
+    np.testing.assert_array_equal(folder["labels/code"], look(network(), pictures(truth(3)))["labels/code"])
+    assert folder.names == ("0", "1", "2")
+
+
+@pytest.mark.parametrize("painted", [0, -1, 2.5, True])
+def test_a_number_of_painted_pictures_that_cannot_be(painted: Any) -> None:
+    with pytest.raises(BadInput, match="pass a whole number from 1"):
+        look(network(), pictures(truth(1)), painted=painted)
+
+
+# -- true regions ---------------------------------------------------------------------------------
+
+
+def test_planted_regions_held_against_their_masks() -> None:
+    regions = truth(3)
+    view = look(network(), pictures(regions), ["code", "coarse"], masks=list(regions))
+    assert view.options["masks"] == 3
+    row = view.table[0]
+    assert row["purity"] == row["mean_iou"] == row["rgb_purity"] == row["rgb_mean_iou"] == 1
+    coarse = view["labels/coarse"]
+    assert view.table[1]["mean_iou"] == pytest.approx(mean_iou(coarse, regions))
+    table = contingency(coarse, regions, (K, K))
+    assert view.table[1]["purity"] == pytest.approx(table.max(1).sum() / regions.size)
+
+
+def test_masks_come_with_samples_or_from_a_folder(tmp_path: Any) -> None:
+    regions = truth(2)
+    for i, (picture, own) in enumerate(zip(pictures(regions), regions, strict=True)):
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.fromarray(picture).save(tmp_path / "photos" / f"p{i}.png")
+        Image.fromarray(own.astype(np.uint8)).save(tmp_path / "masks" / f"p{i}.png")
+    samples = [pellucid.Sample(p, masks=r) for p, r in zip(pictures(regions), regions, strict=True)]
+    ours = [
+        look(network(), samples, clusters=3),
+        look(network(), tmp_path / "photos", clusters=3, masks=tmp_path / "masks"),
+        look(network(), pictures(regions), clusters=3, masks=list(regions)),
+    ]
+    assert ours[0].table == ours[1].table == ours[2].table
+    assert ours[0].table[0]["mean_iou"] < 0.7
+
+
+def test_each_picture_apart_has_its_own_masks() -> None:
+    regions = truth(3)
+    some = [regions[0], None, (regions[2] + 3) % K]  # other numbers for the same parts
+    view = look(network(), pictures(regions), masks=some, joint=False)
+    assert [row["mean_iou"] for row in view.table] == [1, None, 1]
+    assert view.options["masks"] == 2
+
+
+def test_what_the_masks_do_not_know_is_left_out() -> None:
+    regions = truth(2)
+    blotted = regions.copy()
+    blotted[:, :7] = 99  # one number over all regions: wrong, unless it means nothing
+    wrong = look(network(), pictures(regions), masks=list(blotted)).table[0]
+    right = look(network(), pictures(regions), masks=list(blotted), ignore=99).table[0]
+    negative = look(network(), pictures(regions), masks=list(np.where(blotted == 99, -1, blotted))).table[0]
+    assert wrong["mean_iou"] < 0.9
+    assert right["mean_iou"] == negative["mean_iou"] == 1
+
+
+def test_a_mask_is_cut_as_the_picture_is() -> None:
+    """The network sees the middle of a wide picture: of the mask the same."""
+    spec = pellucid.InputSpec(size=(24, 24), mean=SPEC.mean, std=SPEC.std, interpolation="nearest", crop=1.0)
+    regions = truth(1)[0]
+    wide = np.pad(regions, ((0, 0), (24, 24)), constant_values=1)
+    net = pellucid.open(Planted(), input=spec)
+    assert look(net, pictures(wide[None]), masks=[wide]).table[0]["mean_iou"] == 1
+
+
+@pytest.mark.parametrize(
+    ("masks", "message"),
+    [
+        ([np.zeros((24, 24), int)], "1 masks for 2 inputs; pass one an input"),
+        ([np.zeros((24, 20), int)] * 2, "a mask of 24 × 20 for a picture of 24 × 24"),
+        ("nowhere", "nowhere: there is no such folder"),
+    ],
+)
+def test_masks_that_do_not_fit(masks: Any, message: str) -> None:
+    with pytest.raises(BadInput, match=message):
+        look(network(), pictures(truth(2)), masks=masks)
+
+
+# -- several numbers of regions -------------------------------------------------------------------
+
+
+def test_the_number_asked_for_is_what_regions_gives() -> None:
+    net, x = nets.network("modules"), nets.images(4)
+    found = regions_by_number(net, x, "act*", 3, (2, 3, 4))
+    assert list(found) == [3, 2, 4]
+    assert same(found[3], look(net, x, "act*", 3))
+    for k in (2, 4):
+        assert found[k].options["clusters"] == k
+        assert [row["clusters"] for row in found[k].table] == [k, k]
+        alone = look(net, x, "act*", k)
+        assert [row["silhouette"] for row in found[k].table] == [row["silhouette"] for row in alone.table]
+        for name in ("labels/act1", "labels/act2"):  # the same regions, in colours that may be others
+            size = (12, 12)
+            table = contingency(alone[name], found[k][name], size)
+            assert ((table > 0).sum(0) <= 1).all()
+            assert ((table > 0).sum(1) <= 1).all()
+
+
+def test_numbers_that_give_the_same_regions_keep_their_colours() -> None:
+    found = regions_by_number(network(), pictures(truth(2)), "code", K, (K + 1, K + 3))
+    for k in (K + 1, K + 3):  # there are no more than K directions, so these find the same
+        np.testing.assert_array_equal(found[k]["labels/code"], found[K]["labels/code"])
+
+
+def test_a_number_too_many_for_a_layer_is_left_out_of_it() -> None:
+    net = pellucid.open(nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 8, 12, stride=12)), input=SPEC)
+    found = regions_by_number(net, pictures(truth(1)), ["0", "1"], 2, (3, 5))
+    assert set(found[3].arrays) == {"labels/0", "labels/1"}
+    assert set(found[5].arrays) == {"labels/0"}
+
+
+def test_auto_beside_all_numbers() -> None:
+    found = regions_by_number(network(noise=0.03), pictures(truth(1)), "code", "auto", (4, 5, 6))
+    np.testing.assert_array_equal(found["auto"]["labels/code"], found[5]["labels/code"])
+
+
+def test_apart_beside_all_numbers() -> None:
+    net, x = nets.network("modules"), nets.images(3)
+    found = regions_by_number(net, x, "act2", 3, (2,), joint=False)
+    assert found[2]["labels/act2"].shape == (3, 12, 12)
+    assert [row["sample"] for row in found[2].table] == ["sample 0", "sample 1", "sample 2"]
+
+
+# -- other architectures --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "count"),
+    [
+        ("timm:vit_tiny_patch16_224", 4),
+        pytest.param("torchvision:swin_t", 4, marks=pytest.mark.slow),
+        pytest.param("torchvision:vgg16", 5, marks=pytest.mark.slow),
+        pytest.param("timm:legacy_xception", 5, marks=pytest.mark.slow),
+    ],
+)
+def test_shapes_on_other_architectures(name: str, count: int, photos: list[pellucid.Sample]) -> None:
+    net = pellucid.open(name, weights="none")
+    view = pellucid.regions(net, photos, clusters=4)
+    layers = view.options["layers"]
+    assert len(layers) >= count
+    for layer in layers:
+        assert view[f"labels/{layer}"].shape == (2, *net.input.size)
+        height, width = view[f"cells/{layer}"].shape[1:]
+        assert height == width > 1
+        assert view[f"labels/{layer}"].max() <= 3
+    assert [row["clusters"] for row in view.table] == [4] * len(layers)
+
+
+def test_channels_that_come_last() -> None:
+    """The same features, laid out [n, h, w, C], give the same regions."""
+
+    class Turned(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.code, self.pool, self.turn = Planted(noise=0.2).code, nn.AvgPool2d(1), Turn()
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.turn(self.pool(self.code(x))).mean((1, 2))
+
+    class Turn(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x.movedim(1, -1)
+
+    view = look(pellucid.open(Turned(), input=SPEC), pictures(truth(2)), ["code", "turn"])
+    np.testing.assert_array_equal(view["cells/turn"], view["cells/code"])
+
+
+def test_a_hook_that_fails_leaves_nothing_behind() -> None:
+    module = nets.module("modules")
+    net = pellucid.open(module, input=nets.SPEC)
+    net.tree()
+    module.bn2.weight.data[0] = torch.nan
+    before = state(module)[:2]
+    with pytest.raises(BadInput, match=r"act2: .* activations are NaN"):
+        look(net, nets.images(2), "act*")
+    assert state(module)[:2] == before

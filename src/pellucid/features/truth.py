@@ -35,9 +35,11 @@ class Truth:
         self._ignore = ignore
         self._given = _listed(stream, masks)
         self._names = stream.names
+        self._any = any(m is not None for m in self._given)
 
     def __bool__(self) -> bool:
-        return any(m is not None for m in self._given)
+        """Whether any input has a mask, also of those that this is no longer about."""
+        return self._any
 
     def of(self, row: int) -> Truth:
         """The truth of one input alone."""

@@ -105,9 +105,13 @@ def _what(view: View, layers: Sequence[str]) -> str:
     count = len(view.names) or len(view[f"labels/{layers_of(view)[0]}"])
     pictures = "the picture" if count == 1 else f"{count} pictures"
     together = (
-        "" if count == 1 else " jointly, so a colour means the same in all of them" if view.options["joint"] else ""
+        ""
+        if count == 1
+        else " jointly, so a colour means the same in all of them"
+        if view.options.get("joint", True)
+        else ""
     )
-    together = ", each by itself" if count > 1 and not view.options["joint"] else together
+    together = ", each by itself" if count > 1 and not view.options.get("joint", True) else together
     regions = sorted({row["clusters"] for row in view.table})
     many = f"{regions[0]}" if len(regions) == 1 else f"{regions[0]} to {regions[-1]}"
     where = f"{len(layers)} layers" if len(layers) > 1 else f"layer {quoted(layers[0])}"
