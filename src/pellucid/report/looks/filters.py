@@ -178,6 +178,10 @@ def _bars(view: View) -> list[tuple[Mapping[str, Any], dict[str, int]]]:
 
 
 def _draw_bars(axes: Axes, bars: Sequence[tuple[Mapping[str, Any], dict[str, int]]], layers: int) -> None:
+    if not bars:
+        axes.set_axis_off()
+        axes.text(0, 0.9, f"Nothing to say of any filter in {layers} layers.", fontsize=9.5, color=GREY)
+        return
     names = [printable(row["layer"], 30) for row, _ in bars]
     widest = 0.0
     for place, (row, counts) in enumerate(bars):
@@ -280,25 +284,30 @@ def _duplicate_words(view: View) -> Iterator[Sentence]:
     if not duplicates:
         yield Sentence("fact", f"{start}none repeats another one of its layer ({rule}).")
     else:
-        checked = view.options["pictures"] is not None
-        also = f"{whole(confirmed)} of them answer alike on the pictures too (r above 0.95) and can be merged; the "
-        also += "others point the same way but do not say the same"
-        also = also if checked else "Whether they also answer alike takes pictures to tell"
-        verb = "repeats" if duplicates == 1 else "repeat"
-        yield Sentence("fact", f"{start}{whole(duplicates)} {verb} another one of its layer ({rule}). {also}.")
-        row, pair = max(
-            ((r, p) for r in view.table for p in r["pairs"] if p["kind"] == "duplicate"), key=lambda rp: rp[1]["cosine"]
-        )
-        r = "" if pair["correlation"] is None else f", and r = {pair['correlation']:.3f} on the pictures"
-        yield Sentence(
-            "fact",
-            f"The two most alike are {pair['other']} and {pair['unit']} of {quoted(row['layer'])}: cos = "
-            f"{pair['cosine']:.3f}, where the most alike of as many random filters reach {pair['chance']:.2f}{r}.",
-        )
+        if view.options["pictures"] is None:
+            also = "Whether they also answer alike takes pictures to tell"
+        else:
+            also = f"{_verb(confirmed, 'of them answers', 'of them answer')} alike on the pictures too (r above 0.95) "
+            also += "and can be merged; the others point the same way but do not say the same"
+        said = _verb(duplicates, "repeats", "repeat")
+        yield Sentence("fact", f"{start}{said} another one of its layer ({rule}). {also}.")
+        yield _most_alike(view)
     same = [r["layer"] for r in view.table if r["filters"] > 2 and (r["duplicates"] or 0) >= 0.9 * r["filters"] - 1]
     for layer in same[:3]:
         text = f"The filters of {quoted(layer)} are all the same: equal starts stay equal, for equal filters get equal "
         yield Sentence("warning", text + "gradients. Begin with random weights.")
+
+
+def _most_alike(view: View) -> Sentence:
+    """The best of the duplicates, by what the pictures say of it and by its cosine."""
+    found = [(r, p) for r in view.table for p in r["pairs"] if p["kind"] == "duplicate"]
+    row, pair = max(found, key=lambda rp: (bool(rp[1]["confirmed"]), rp[1]["cosine"]))
+    r = "" if pair["correlation"] is None else f", and r = {pair['correlation']:.3f} on the pictures"
+    return Sentence(
+        "fact",
+        f"The two most alike are {pair['other']} and {pair['unit']} of {quoted(row['layer'])}: cos = "
+        f"{pair['cosine']:.3f}, where the most alike of as many random filters reach {pair['chance']:.2f}{r}.",
+    )
 
 
 def _dead_words(view: View) -> Iterator[Sentence]:
@@ -318,11 +327,13 @@ def _dead_words(view: View) -> Iterator[Sentence]:
     worst = max(rows, key=lambda r: r["dead"] / r["filters"])
     where = f"most at {quoted(worst['layer'])} ({whole(worst['dead'])} of {whole(worst['filters'])})"
     text = f"{whole(dead)} of {whole(units)} units never spoke up on {seen}, {where}. "
-    text += f"With 95 % confidence such a unit does on less than {percent(bound)} of pictures like these (3/N)."
-    yield Sentence("fact", text)
+    if bound < 1:
+        text += f"With 95 % confidence such a unit does on less than {percent(bound)} of pictures like these (3/N)."
+    yield Sentence("fact", text.strip())
     if bound > FEW:
-        few = f"{whole(pictures)} picture{'s are' if pictures > 1 else ' is'} too few to call a unit dead"
-        yield Sentence("warning", f"{few}: what is silent here may answer to something else. Pass some hundreds.")
+        few = "1 picture is" if pictures == 1 else f"{whole(pictures)} pictures are"
+        text = f"{few} too few to call a unit dead: what is silent here may answer to something else. "
+        yield Sentence("warning", f"{text}Pass some hundreds.")
 
 
 def _other_words(view: View) -> Iterator[Sentence]:
@@ -330,20 +341,26 @@ def _other_words(view: View) -> Iterator[Sentence]:
     if saturated:
         rows = [r for r in view.table if r["saturated"]]
         worst = max(rows, key=lambda r: r["saturated"] / r["filters"])
-        text = f"{whole(saturated)} units sit at a bound of their activation at more than 95 % of all places, most at "
-        yield Sentence("fact", f"{text}{quoted(worst['layer'])} ({whole(worst['saturated'])}).")
+        text = f"{_verb(saturated, 'unit sits', 'units sit')} at a bound of the activation at more than 95 % of all "
+        where = f"places, most at {quoted(worst['layer'])} ({whole(worst['saturated'])} of {whole(worst['filters'])})"
+        yield Sentence("fact", f"{text}{where}.")
     if negatives or mirrored:
         text = (
-            f"{whole(negatives)} are the negative of another one and {whole(mirrored)} its mirror image; neither is a "
+            f"{_verb(negatives, 'filter is', 'filters are')} the negative of another one, {whole(mirrored)} a mirror "
         )
-        yield Sentence("fact", text + "duplicate: a rectifier keeps the two signs apart, and left is not right.")
+        yield Sentence("fact", text + "image; no duplicates: a rectifier keeps the signs apart, and left is not right.")
     unclear = [r["layer"] for r in view.table if (r["threshold"] or 0) > 1 - 1e-4]
     if unclear:
         text = f"In {_layers(len(unclear))} filters have so few weights that chance alone makes two alike: nothing is "
         yield Sentence("fact", f"{text}called a duplicate there ({', '.join(map(quoted, unclear[:3]))}).")
     broken = _total(view, "not_finite")
     if broken:
-        yield Sentence("warning", f"{whole(broken)} filters hold NaN or infinite weights: see pellucid health.")
+        said = _verb(broken, "filter holds", "filters hold")
+        yield Sentence("warning", f"{said} NaN or infinite weights: see pellucid health.")
+
+
+def _verb(count: int, one: str, many: str) -> str:
+    return f"{whole(count)} {one if count == 1 else many}"
 
 
 def _layers(count: int) -> str:
