@@ -26,7 +26,7 @@ def health(
     data: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[DATA]...", help="Folders (of one folder a class), pictures, matrix files. [default: noise]"
+            metavar="DATA", help="Folders (of one folder a class), pictures, matrix files. [default: noise]"
         ),
     ] = None,
     labels: Annotated[
@@ -37,12 +37,10 @@ def health(
         bool | None,
         typer.Option(
             "--try/--no-try",
-            help="Train copies, as it is and as advised, for a moment. [default: if something is wrong]",
+            help="Train copies for a moment, as it is and as advised. [default: where it may help]",
         ),
     ] = None,
-    rates: Annotated[
-        bool, typer.Option("--rates", help="A learning-rate range test too (100 training steps).")
-    ] = False,
+    rates: Annotated[bool, typer.Option("--rates", help="A learning-rate range test too: 100 steps.")] = False,
     count: Annotated[
         int | None, typer.Option(help="Inputs in the batch. [default: 8, and 64 where they are small]")
     ] = None,

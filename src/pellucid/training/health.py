@@ -72,21 +72,21 @@ def health(
     given = _batch(network, stream, chosen, seed)
     x, train = given.x, len(given.x) > 1
     task, target, told = _question(network, x, stream, chosen, labels, seed)
-    own = measure(network.module, x, target, task.compute, train=train, seed=seed)
+    own = measure(network.module, x, target, task.compute, train=train, seed=seed, norms=True)
     fresh = partial(_fresh, network, x, target, task, train=train, seed=seed)
     others = {scheme: fresh(scheme) for scheme in track(REFERENCES, "initialisations")}
     wrong = problems(network.module, own, others["he"], rate)
     scheme = _advised(others, task)
-    best = others.get(scheme) or fresh(scheme)
     mend = any(p.trains for p in wrong)
+    norms = fresh(scheme, norms=True).norms if mend or trial else own.norms
     tried = None
     if trial or (trial is None and mend):
-        tried = try_advice(network.module, x, target, task.compute, scheme, best, rate=rate, seed=seed)
+        tried = try_advice(network.module, x, target, task.compute, scheme, norms, rate=rate, seed=seed)
     ranged = None
     if rates and math.isfinite(own.loss):
         ranged = lr_range(network.module, task.compute, [(x, target)], seed=seed)
     arrays = _arrays(own, others, tried, ranged)
-    clip = clipping.advise(best.norms if mend else own.norms)
+    clip = clipping.advise(norms if mend else own.norms)
     return View(
         kind="health",
         arrays=arrays,
@@ -171,11 +171,21 @@ def _question(
     return task, answers.drawn(task, output, seed), "drawn at random"
 
 
-def _fresh(network: Network, x: Tensor, target: Tensor, task: Task, scheme: str, *, train: bool, seed: int) -> Measured:
+def _fresh(
+    network: Network,
+    x: Tensor,
+    target: Tensor,
+    task: Task,
+    scheme: str,
+    *,
+    train: bool,
+    seed: int,
+    norms: bool = False,
+) -> Measured:
     """The same architecture with new weights, measured."""
     with scratch(network.module, seed, train=train) as made:
         initialise(made, scheme, seed=seed)
-        return measure(made, x, target, task.compute, train=train, seed=seed)
+        return measure(made, x, target, task.compute, train=train, seed=seed, norms=norms)
 
 
 def _advised(others: dict[str, Measured], task: Task) -> str:

@@ -46,8 +46,10 @@ class Measured:
     near: dict[str, float] = field(default_factory=dict)
 
 
-def measure(module: nn.Module, x: Tensor, target: Tensor, loss: Loss, *, train: bool, seed: int = 0) -> Measured:
-    """Run a copy of ``module`` forward and backward on the batch."""
+def measure(
+    module: nn.Module, x: Tensor, target: Tensor, loss: Loss, *, train: bool, seed: int = 0, norms: bool = False
+) -> Measured:
+    """Run a copy of ``module`` forward and backward on the batch. norms: those too, which takes as long again."""
     with scratch(module, seed, train=train) as trainee:
         found = Measured()
         watched = watch(trainee, action="record")
@@ -60,7 +62,7 @@ def measure(module: nn.Module, x: Tensor, target: Tensor, loss: Loss, *, train: 
         if last is not None:
             found.activation, found.gradient = last.activation, last.gradient
         found.findings, found.near = tuple(watched.findings), watched.near
-        if not found.findings:
+        if norms and not found.findings:
             found.norms = _norms(trainee, x, target, loss)
     return found
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +17,7 @@ from pellucid.training.answers import Loss
 from pellucid.training.clipping import Clipping
 from pellucid.training.initialise import initialise
 from pellucid.training.lr_range import OPTIMIZERS, lr_range
-from pellucid.training.probe import Measured, scratch
+from pellucid.training.probe import scratch
 
 #: Steps of a moment's training, and of the search for its learning rate.
 STEPS, RATES = 40, 60
@@ -49,10 +50,18 @@ class Trial:
 
 
 def try_advice(
-    module: nn.Module, x: Tensor, target: Tensor, loss: Loss, scheme: str, measured: Measured, *, rate: float, seed: int
+    module: nn.Module,
+    x: Tensor,
+    target: Tensor,
+    loss: Loss,
+    scheme: str,
+    norms: Sequence[float],
+    *,
+    rate: float,
+    seed: int,
 ) -> Trial:
-    """Train both for a moment. measured: the network with the scheme's weights, as it was measured."""
-    clip = clipping.advise(measured.norms)
+    """Train both for a moment. norms: of the gradients with the scheme's weights. rate: of the one as it is."""
+    clip = clipping.advise(norms)
     threshold = clip.threshold or USUAL
     with scratch(module, seed, train=len(x) > 1) as trainee:
         as_is = _train(trainee, x, target, loss, rate, None, "as it is")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -125,17 +126,17 @@ def _scale(what: str, layers: Sequence[str], own: Mapping[str, float], he: Mappi
     way = "from layer to layer" if what == "activation" else "from layer to layer on the way back"
     text = (
         f"The mean square of the {what}s {grows} {way}: it has changed a thousandfold at “{start}”, "
-        f"and by 10 to the power of {change:.0f} in all."
+        f"and by 10 to the power of {round(change)} in all."
     )
     return [Problem(f"{what}s {fate}", start, text, HE)]
 
 
 def _same_for_all(own: Measured, he: Measured) -> list[Problem]:
-    """A signal that died: what is left are the biases."""
-    small = [n for n, share in own.varies.items() if share < SAME and own.activation.get(n, 0) > 0]
-    gone = [n for n in small if he.varies.get(n, 0) > SAME]
-    if not gone:
-        return []
+    """A signal that died on the way and does not come back: what is left are the biases."""
+    told = [n for n in own.varies if n in own.activation and he.varies.get(n, 0) > SAME]
+    gone = list(itertools.takewhile(lambda n: own.varies[n] < SAME, reversed(told)))[::-1]
+    if not gone or any(dead == units for dead, units in own.dead.values()):
+        return []  # a layer of dead units alone, which is told, is why
     share = own.varies[gone[-1]]
     text = (
         f"From “{gone[0]}” on the activations are the same for every input (only {share:.0e} of their mean square "
@@ -152,8 +153,8 @@ def _step_too_large(own: Measured, rate: float) -> list[Problem]:
     worst = max(steps, key=steps.__getitem__)
     text = (
         f"One step of SGD with the learning rate {rate:g} changes the weights of “{worst}” by {_plain(steps[worst])} "
-        f"times their size, and those of {len(steps)} of {len(own.update)} layers by more than {STEP:g} times: it throws "
-        "them away instead of correcting them."
+        f"times their size, and those of {len(steps)} of {len(own.update)} layers by more than {STEP:g} times: it "
+        "throws them away instead of correcting them."
     )
     cure = "a smaller learning rate (see pellucid.lr_range), gradient clipping, pellucid.initialise(model, 'he')"
     return [Problem("step too large", worst, text, cure)]

@@ -184,8 +184,8 @@ def _clip_words(view: View) -> Iterator[Sentence]:
     mended = any(p["trains"] for p in view.options["problems"])
     whose = "With the advised weights the gradients" if mended else "The gradients"
     text = (
-        f"{whose} of {len(norms)} parts of the batch have norms from {number(min(norms))} to {number(max(norms))}. Clip "
-        f"those that stand out: {view.options['clip_python']}"
+        f"{whose} of {len(norms)} parts of the batch have norms from {number(min(norms))} to {number(max(norms))}. "
+        f"Clip those that stand out: {view.options['clip_python']}"
     )
     yield Sentence("fact", text)
 
