@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from pellucid.version import __version__
 
 if TYPE_CHECKING:
+    from pellucid import surfaces
     from pellucid.attribution import targets
     from pellucid.attribution.compare import Comparison, compare
     from pellucid.attribution.explain import explain
@@ -29,7 +30,15 @@ if TYPE_CHECKING:
     from pellucid.models.inputs import InputSpec
     from pellucid.models.network import Network
     from pellucid.models.open import open
-    from pellucid.synth.generators import AppleGenerator, generator
+    from pellucid.synth.generators import (
+        AppleGenerator,
+        CoinGenerator,
+        FruitBowlGenerator,
+        KnifeGenerator,
+        LandmarkPlateGenerator,
+        VehicleGenerator,
+        generator,
+    )
     from pellucid.training.health import health
     from pellucid.training.initialise import initialise
     from pellucid.training.lr_range import lr_range
@@ -39,16 +48,21 @@ if TYPE_CHECKING:
 _HOMES = {
     "AppleGenerator": "pellucid.synth.generators",
     "BadInput": "pellucid.core.errors",
+    "CoinGenerator": "pellucid.synth.generators",
     "Comparison": "pellucid.attribution.compare",
     "Explanation": "pellucid.core.types",
     "Frame": "pellucid.core.types",
+    "FruitBowlGenerator": "pellucid.synth.generators",
     "InputSpec": "pellucid.models.inputs",
+    "KnifeGenerator": "pellucid.synth.generators",
+    "LandmarkPlateGenerator": "pellucid.synth.generators",
     "Network": "pellucid.models.network",
     "NonFinite": "pellucid.training.nonfinite",
     "Patterns": "pellucid.attribution.patterns",
     "PellucidError": "pellucid.core.errors",
     "Receipt": "pellucid.core.types",
     "Sample": "pellucid.core.types",
+    "VehicleGenerator": "pellucid.synth.generators",
     "View": "pellucid.core.types",
     "codes": "pellucid.features.codes",
     "compare": "pellucid.attribution.compare",
@@ -73,16 +87,21 @@ _HOMES = {
 __all__ = [
     "AppleGenerator",
     "BadInput",
+    "CoinGenerator",
     "Comparison",
     "Explanation",
     "Frame",
+    "FruitBowlGenerator",
     "InputSpec",
+    "KnifeGenerator",
+    "LandmarkPlateGenerator",
     "Network",
     "NonFinite",
     "Patterns",
     "PellucidError",
     "Receipt",
     "Sample",
+    "VehicleGenerator",
     "View",
     "__version__",
     "codes",
@@ -103,13 +122,18 @@ __all__ = [
     "read",
     "regions",
     "spans",
+    "surfaces",
     "targets",
     "watch",
 ]
 
 
 #: Public modules, whose functions are too many to stand here.
-_MODULES = {"dicom": "pellucid.data.dicom", "targets": "pellucid.attribution.targets"}
+_MODULES = {
+    "dicom": "pellucid.data.dicom",
+    "surfaces": "pellucid.surfaces",
+    "targets": "pellucid.attribution.targets",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -21,7 +21,9 @@ from pellucid.synth.table import ObjectFacts, objects
 VIEW: Mapping[str, Range] = {
     "turn": Between(0, 360, "degrees", least=-360, most=360),
     "elevation": Between(12, 35, "degrees", least=-89, most=89),
-    "zoom": Between(0.85, 1.0, "of the picture's height", least=0.05, most=3),
+    "zoom": Between(0.75, 0.95, "of the picture", least=0.05, most=5),
+    "across": Between(0, 0, "widths of the picture to the right of its middle", least=-1, most=1),
+    "down": Between(0, 0, "heights of the picture below its middle", least=-1, most=1),
     "light": Between(-60, 60, "degrees from the camera", least=-180, most=180),
     "backdrop": Among(("white", "grey", "sand", "sky"), backdrop.NAMES),
 }
@@ -90,9 +92,11 @@ class Recipe:
         values = self.draw(seed, number)
         own = {n: v for n, v in values.items() if n not in self.view}
         scene = self.build(_stream(seed, number, "build"), **own)
-        turn = float(values["turn"])
-        look = around(scene.parts, turn=turn, elevation=float(values["elevation"]), zoom=float(values["zoom"]))
-        side = np.radians(turn + float(values["light"]))
+        turn, elevation, zoom, light, right, down = (
+            float(values[n]) for n in ("turn", "elevation", "zoom", "light", "across", "down")
+        )
+        look = around(scene.parts, turn=turn, elevation=elevation, zoom=zoom, shift=(right, down))
+        side = np.radians(turn + light)
         light = Light((float(np.sin(side)), float(-np.cos(side)), 0.9))
         return scene.replace(
             name=self.name,

@@ -182,7 +182,7 @@ def facing(scene: Scene, cut: Cut) -> Scene:
     """The scene seen from the side that a cut takes away, a little aslant, with the light from the upper left."""
     x, y, z = unit(np.array(cut.normal, np.float64))
     turn, elevation = np.degrees(np.arctan2(x, -y)), np.degrees(np.arcsin(z))
-    camera = around(scene.parts, turn=turn + 12, elevation=float(np.clip(elevation, 12, 62)), zoom=0.95)
+    camera = around(scene.parts, turn=turn + 12, elevation=float(np.clip(elevation, 12, 62)), zoom=0.9)
     right, up, forward = camera.axes
     towards = tuple(-0.35 * right + 0.5 * up - 0.8 * forward)
     return scene.replace(camera=camera, light=dataclasses.replace(scene.light, towards=towards))
@@ -202,13 +202,32 @@ def _part_facts(part: Part) -> dict[str, Any]:
     }
 
 
-def around(parts: tuple[Part, ...], *, turn: float, elevation: float, zoom: float, field: float = 30.0) -> Camera:
-    """A camera that has all the parts in view. turn, elevation: degrees. zoom: 1 fills the picture's height."""
+def around(
+    parts: tuple[Part, ...],
+    *,
+    turn: float,
+    elevation: float,
+    zoom: float,
+    field: float = 30.0,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> Camera:
+    """A camera that has all the parts in view, in the middle of a square picture.
+
+    turn, elevation: degrees. zoom: 1 fills the picture. shift: to the right and down, in widths of the picture.
+    """
     points = np.concatenate([p.mesh.vertices for p in parts])
     middle = (points.min(0) + points.max(0)) / 2
-    radius = float(np.linalg.norm(points - middle, axis=1).max())
     t, e = np.radians(turn), np.radians(elevation)
     back = np.array([np.sin(t) * np.cos(e), -np.cos(t) * np.cos(e), np.sin(e)])
     up = np.array([-np.sin(t) * np.sin(e), np.cos(t) * np.sin(e), np.cos(e)])
-    far = radius / np.sin(np.radians(field / 2)) / zoom if field else 4 * radius
-    return Camera(tuple(middle + far * back), tuple(middle), tuple(up), field, 0.0 if field else 2 * radius / zoom)
+    right = np.cross(up, back)
+    x, y, forward = np.stack([right, up, -back]) @ (points - middle).T
+    # Each side of the view is a plane; the farthest that a point asks it to be moved out is how far it must be.
+    slope = np.tan(np.radians(field / 2)) * zoom if field else 0.0
+    reach = np.array([(side - slope * forward).max() for side in (x, -x, y, -y)])
+    half = max(reach[0] + reach[1], reach[2] + reach[3]) / 2
+    far = half / slope if field else 4 * float(np.ptp(points, axis=0).max())
+    wide = 2 * half / zoom
+    sideways = (reach[0] - reach[1]) / 2 - shift[0] * wide, (reach[2] - reach[3]) / 2 + shift[1] * wide
+    target = middle + sideways[0] * right + sideways[1] * up
+    return Camera(tuple(target + far * back), tuple(target), tuple(up), field, 0.0 if field else wide)
