@@ -50,7 +50,10 @@ def directions(coordinates: Tensor) -> Tensor:
 
 def is_flat(cells: Tensor) -> bool:
     """Whether all cells are the same, up to rounding."""
-    return bool(((cells - cells[0]).abs().amax(0) <= _STILL * cells.abs().amax(0)).all())
+    parts = cells.split(_CHUNK)
+    changes = torch.stack([(part - cells[0]).abs().amax(0) for part in parts]).amax(0)
+    largest = torch.stack([part.abs().amax(0) for part in parts]).amax(0)
+    return bool((changes <= _STILL * largest).all())
 
 
 def fit_basis(cells: Tensor) -> Basis:

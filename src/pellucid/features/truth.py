@@ -67,7 +67,9 @@ class Truth:
 
 def _listed(stream: Stream, masks: Masks) -> list[Any]:
     if isinstance(masks, str | os.PathLike):
-        return list(masks_in(masks, stream.sources))
+        found = masks_in(masks, stream.sources)
+        read_mask(found[0])  # a folder of something else is told now, and not after all the fits
+        return list(found)
     if masks is not None:
         if len(masks) != len(stream):
             raise BadInput(f"{len(masks)} masks for {len(stream)} inputs", where="masks", cure="pass one an input")
