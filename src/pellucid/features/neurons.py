@@ -216,7 +216,7 @@ def _survey(tail: Tail, layout: Layout, stream: Stream) -> _Survey:
     """All samples' codes, up to the layer alone."""
     moments, codes = Moments(min(FOLDS, len(stream))), []
     total, squares = torch.zeros(()), 0.0
-    size = tail.network.batch_size(stream.take(slice(0, 1)).x, gradient=False)
+    size = replace(tail, how="whole").rows(stream.take(slice(0, 1)).x)
     for rows, batch in track(stream.batches(size), "codes", total=-(-len(stream) // size)):
         cells = layout.cells(layout.finite(tail.output(batch.x)))
         moments.add(cells, range(rows.start, rows.stop))
