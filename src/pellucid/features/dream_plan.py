@@ -11,12 +11,11 @@ from torch import Tensor
 
 from pellucid.core.errors import BadInput
 from pellucid.core.types import Sample
-from pellucid.features import shades as canvases
 from pellucid.features.ascent import STEPS, Climb, along, ascend, in_waves, rolled, waves_of
 from pellucid.features.natural import Natural
 from pellucid.features.objectives import Objective, Size, objective_of
 from pellucid.features.octaves import through_octaves
-from pellucid.features.shades import Canvas
+from pellucid.features.shades import Canvas, fitting_size, octave_sizes, of_noise, of_sample, wanted_size
 from pellucid.models.layers import Layer
 from pellucid.models.memory import bytes_per_sample, free_bytes
 from pellucid.models.network import Network
@@ -118,13 +117,13 @@ def plan_of(
     chosen = _mode(mode, sample, network)
     ready = network.prepared(keep=[name])
     with untouched(ready.module):
-        wanted = canvases.wanted_size(network, sample, size)
+        wanted = wanted_size(network, sample, size)
         _check_memory(ready, name, wanted)
         at_size, notes = _size(ready, name, wanted, asked=size is not None)
         objective = objective_of(ready, name, None if number is None else [number], at, size=at_size)
         sizes = [at_size]
         if chosen == "octaves":
-            sizes = canvases.octave_sizes(ready, name, at_size, octaves, scale)
+            sizes = octave_sizes(ready, name, at_size, octaves, scale)
             if len(sizes) < octaves and not network.input.is_matrix:
                 notes += (f"{len(sizes)} of {octaves} octaves: the network takes no smaller size",)
         canvas = _canvas(ready, sample, at_size, chosen, seed)
@@ -210,7 +209,7 @@ def _mode(mode: Mode, sample: Sample | None, network: Network) -> Mode:
 
 def _size(network: Network, layer: str, wanted: Size, *, asked: bool) -> tuple[Size, tuple[str, ...]]:
     """The size to draw at, and a note where it is not the one that is wanted."""
-    fitting = canvases.fitting_size(network, layer, wanted)
+    fitting = fitting_size(network, layer, wanted)
     own = network.input.size
     if fitting is None and asked:
         what = f"the network does not take pictures of {wanted[0]} × {wanted[1]}"
@@ -243,8 +242,8 @@ def memory_of(network: Network, layer: str, size: Size) -> int:
 def _canvas(network: Network, sample: Sample | None, size: Size, mode: Mode, seed: int) -> Canvas:
     generator = torch.Generator().manual_seed(seed)
     if sample is not None:
-        return canvases.of_sample(network.input, sample, size)
-    return canvases.of_noise(network.input, size, generator, contrast=CONTRAST if mode == "octaves" else 1.0)
+        return of_sample(network.input, sample, size)
+    return of_noise(network.input, size, generator, contrast=CONTRAST if mode == "octaves" else 1.0)
 
 
 def _in_words(network: Network, objective: Objective) -> str:
