@@ -240,12 +240,12 @@ def _watch(
     def meet(layer: str, call: int, values: Tensor, after: bool) -> None:
         each = found[layer]
         rows = _rows(values, linear=not each.kernel)
-        if not after:
-            each.before.add(rows)
+        if after:
+            each.tally.add(rows)
+            each.after.add(rows)
             return
-        each.tally.add(rows)
-        each.after.add(rows)
-        if layer in peaks and call == last[layer] and not each.tally.bad:
+        each.before.add(rows)
+        if layer in peaks and call == last[layer]:  # before the activation, whose upper bound many pictures reach
             peaks[layer].add(_scaled(shown[layer], network, x).maps(values.float()))
 
     for _, batch in track(stream.batches(size), "watching units", total=-(-len(stream) // size)):
@@ -280,10 +280,10 @@ def _exemplars(
     """The patches of the units that most is to say of: those that are alike, then those that speak up most."""
     if each.measured is None:
         return None
-    alive = ~each.measured.dead
+    usable = ~(each.measured.dead | each.measured.saturated)
     told = [u for p in each.alike.of("duplicate", "negative", "mirrored") for u in (p.other, p.unit)]
     loudest = each.measured.largest.argsort(descending=True, stable=True).tolist()
-    chosen = [u for u in dict.fromkeys([*told[: 2 * (units // 4)], *loudest]) if alive[u]][:units]
+    chosen = [u for u in dict.fromkeys([*told[: 2 * (units // 4)], *loudest]) if usable[u]][:units]
     if not chosen:
         return None
     return cut(network, stream, each.name, chosen, peaks, receptive_field(network, each.name), count=patches)

@@ -132,7 +132,7 @@ def _sheet_title(said: Mapping[str, Any], count: int, drawn: int) -> str:
     components = f"the first three components of their {said['channels']} input channels"
     way = ways.get(said["how"]) or f"{components} ({percent(said['explained'] or 0)} of their squares)"
     some = "" if drawn == count else f" (the {drawn} largest)"
-    name = printable(said["layer"], 40)
+    name = printable(quoted(said["layer"]), 40)
     first = f"The {count} filters of {name}{some}, {way}"
     second = f"one scale: grey is 0, the brightest ±{said['scale']:.2g}; ordered by size, the alike together"
     return "\n".join([*textwrap.wrap(first, 84), *textwrap.wrap(second, 84)])
@@ -249,7 +249,7 @@ def _draw_patches(axes: Axes, view: View, layer: str) -> None:
         label.set_fontweight("bold" if states else "normal")
     axes.tick_params(axis="y", length=0)
     drawn = "left, drawn: what would excite it most; " if f"synthetic/{layer}" in view.arrays else ""
-    first = f"{printable(layer, 50)}: the patches that excite a unit most, {height} × {width} pixels each"
+    first = f"{printable(quoted(layer), 50)}: the patches that excite a unit most, {height} × {width} pixels each"
     title(
         axes, "\n".join([*textwrap.wrap(first, 84), *textwrap.wrap(f"{drawn}a row a unit, its number at the left", 84)])
     )
