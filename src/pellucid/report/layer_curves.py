@@ -46,24 +46,27 @@ def quiet(axes: Axes) -> None:
     axes.spines[["left", "bottom"]].set_color("#d1d5db")
 
 
-def mark_layers(axes: Axes, layers: Sequence[str], marks: Mapping[str, str]) -> None:
-    """A red line at each layer that something is said of, its words written along it."""
+def mark_layers(axes: Axes, layers: Sequence[str], marks: Mapping[str, str], values: np.ndarray) -> None:
+    """A red line at each layer that something is said of, its words beside it, away from the curve of ``values``."""
+    low, high = axes.get_ylim()
     for row, (layer, text) in enumerate(marks.items()):
         place = next((i for i, l in enumerate(layers) if l == layer or l.rpartition(":")[0] == layer), None)
         if place is None:
             continue
         axes.axvline(place, color=WARNING, linewidth=1.2, linestyle=":", zorder=1)
         right = place > 0.8 * len(layers)
+        above = np.sqrt(low * high) < np.max(values[max(0, place - 3) : place + 4], initial=0.0)
+        height = 0.03 + 0.075 * row if above else 0.97 - 0.075 * row
         axes.annotate(
             printable(text, 60),
-            (place, 0.97 - 0.075 * row),
+            (place, height),
             xycoords=("data", "axes fraction"),
             xytext=(-4 if right else 4, 0),
             textcoords="offset points",
             fontsize=8,
             color=WARNING,
             ha="right" if right else "left",
-            va="top",
+            va="bottom" if above else "top",
             parse_math=False,
             bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
             zorder=4,
@@ -71,12 +74,14 @@ def mark_layers(axes: Axes, layers: Sequence[str], marks: Mapping[str, str]) -> 
 
 
 def draw_losses(axes: Axes, curves: Mapping[str, tuple[np.ndarray, str]], text: str) -> None:
-    """Losses over steps; a curve that ends early ends in a cross."""
+    """Losses over steps; a curve that ends early, at a NaN, ends in a cross."""
     longest = max(len(values) for values, _ in curves.values())
     for label, (values, colour) in curves.items():
         axes.plot(np.arange(len(values)), values, color=colour, label=label, linewidth=1.8)
         if len(values) < longest and len(values):
             axes.plot(len(values) - 1, values[-1], marker="X", markersize=9, color=colour)
+            spot = {"xytext": (8, 0), "textcoords": "offset points", "va": "center"}
+            axes.annotate("then NaN", (len(values) - 1, values[-1]), fontsize=8.5, color=WARNING, **spot)
     positive = all((values > 0).all() for values, _ in curves.values())
     axes.set_yscale("log" if positive else "linear")
     axes.set_xlabel("step", fontsize=8.5, color=GREY)

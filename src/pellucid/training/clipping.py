@@ -29,7 +29,7 @@ class Clipping:
         """The line between ``loss.backward()`` and ``optimizer.step()``."""
         if self.threshold is None:
             return ""
-        most = f"{self.threshold:.2g}"
+        most = f"{self.threshold:g}"
         return f"torch.nn.utils.clip_grad_norm_(model.parameters(), {most}, error_if_nonfinite=True)"
 
 

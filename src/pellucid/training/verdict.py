@@ -85,8 +85,13 @@ def _bad_numbers(module: nn.Module) -> list[Problem]:
 
 
 def _made(own: Measured) -> list[Problem]:
-    found = own.findings[:1]
-    return [Problem("not finite", f.layer, f"{f.what.partition(': ')[2].capitalize()}.", f.cure) for f in found]
+    """The first layer that made something not finite; a bad parameter is told already."""
+    made = [f for f in own.findings[:1] if f.cause != "parameter"]
+    told = [f.what.partition(": ")[2] for f in made]
+    return [
+        Problem("not finite", f.layer, f"{said[0].upper()}{said[1:]}.", f.cure)
+        for f, said in zip(made, told, strict=True)
+    ]
 
 
 def _equal_units(module: nn.Module) -> list[Problem]:

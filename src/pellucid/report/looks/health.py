@@ -69,7 +69,7 @@ def figure(view: View) -> Figure:
             draw_curve(axes, view[f"{kind}/{name}"], label, colour)
         draw_curve(axes, view[kind], "this network", OWN, bold=True)
         finish_layers(axes, layers, text, names=row == 1)
-        mark_layers(axes, layers, _marks(view, kind))
+        mark_layers(axes, layers, _marks(view, kind), view[kind])
         if row == 0:
             axes.legend(fontsize=8, ncols=4, frameon=False, loc="upper right", bbox_to_anchor=(1.0, 1.14))
     for i, kind in enumerate(right):

@@ -34,7 +34,7 @@ def figure(view: View) -> Figure:
         draw_curve(axes, view[kind][0], f"step {steps[0]}", BLUE)
         draw_curve(axes, view[kind][-1], f"step {steps[-1]}", OWN, bold=True)
         finish_layers(axes, layers, text, names=row == 1)
-        mark_layers(axes, layers, marks)
+        mark_layers(axes, layers, marks, view[kind][-1])
         if row == 0:
             axes.legend(fontsize=8, ncols=2, frameon=False, loc="upper right", bbox_to_anchor=(1.0, 1.14))
     axes = drawn.add_subplot(grid[:, 1])
