@@ -28,6 +28,7 @@ from pellucid.cli import (
     neurons,
     patterns,
     regions,
+    surface,
 )
 from pellucid.cli.interrupt import interruptible
 from pellucid.core.errors import PellucidError
@@ -56,6 +57,7 @@ invariance.add_to(app)
 make.add_to(app)
 patterns.add_to(app)
 regions.add_to(app)
+surface.add_to(app)
 neurons.add_to(app)
 
 
