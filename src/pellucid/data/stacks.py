@@ -30,7 +30,8 @@ def read_stack(source: str | os.PathLike[str]) -> list[Sample]:
     except BadInput as error:
         raise error.at(text) from error.__cause__
     axes = ("height", "width", "channel")[: array.ndim - 1]
-    return [Sample(a, axes, source=f"{text}[{i}]") for i, a in enumerate(array)]
+    called = f"{path.parent / path.stem}:{member}" if member else f"{path.parent / path.stem}"
+    return [Sample(a, axes, source=f"{called}[{i}]{path.suffix}") for i, a in enumerate(array)]
 
 
 def _array(path: Path, member: str | None) -> np.ndarray:

@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpecFromSubplotSpec, SubplotSpec
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator
 
 from pellucid.core.types import View
 from pellucid.report.figures import GREY, Picture, bare, printable, title
@@ -100,7 +100,7 @@ def _ranked(view: View) -> str:
 
 def _spare(view: View) -> Iterator[Sentence]:
     """Units that are missed when they go, though the others know all that they know."""
-    worth = 0.5 / len(view.table)  # half of an even share: below, there is little to supply
+    worth = 0.2 / len(view.table)  # a fifth of an even share: below, there is little to supply
     spare = [r for r in view.table if r["share"] > worth and r["unique_high"] < _SPARE * r["delta"]]
     if spare:
         first = spare[0]
@@ -132,8 +132,8 @@ def _eigenvalues(view: View) -> Iterator[Sentence]:
         "fact",
         "Look at the loss without the unit instead, and for directions at the spectrum of C½GC½ (C the covariance, G "
         "the mean of JᵀJ, J the Jacobian of what is behind the layer): no change of coordinates that the next layer "
-        f"undoes can alter it. By it {number(found['answer_directions'])} directions reach the answer, by the "
-        f"covariance {number(found['eigenvalue_directions'])} (Σλ)²/Σλ². It adds up to "
+        f"undoes can alter it. Counted as (Σλ)²/Σλ², {found['answer_directions']:.1f} directions reach the answer; "
+        f"the covariance has {found['eigenvalue_directions']:.1f}. The spectrum adds up to "
         f"{number(found['answer_total'])}{give_or_take} (from {whole(found['answer_samples'])} samples, by "
         f"{found['answer_how']}).",
     )
@@ -250,7 +250,7 @@ def _draw_ranking(axes: Axes, view: View) -> None:
     _whiskers(axes, places, rows, "unique", _OWN)
     axes.axvline(0, color=GREY, linewidth=0.8)
     axes.set_yticks(places, [f"unit {r['unit']}" for r in rows], fontsize=8)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_ylim(len(rows) - 0.4 + 0.13 * len(rows) + 0.2, -0.6)  # room for the legend
     axes.legend(loc="lower right", fontsize=8, frameon=True, edgecolor="none")
     axes.set_xlabel(f"rise of the {view.options['found']['loss']}", fontsize=9, color=GREY)
     more = f", the first {len(rows)} of {len(view.table)}" if len(view.table) > len(rows) else ""
@@ -302,6 +302,7 @@ def _apart(ticks: Sequence[int]) -> list[int]:
 def _limits(curves: Sequence[np.ndarray], floor: float) -> tuple[float, float]:
     """From the floor to the highest curve, with room for the legend."""
     top = max(float(c.max()) for c in curves)
+    floor = min(floor, *(float(c.min()) for c in curves))
     span = max(top - floor, 1e-12)
     return floor - 0.05 * span, top + 0.28 * span
 
@@ -318,6 +319,7 @@ def _draw_spectra(axes: Axes, view: View) -> None:
         shown = shares > 1e-8
         axes.semilogy(np.arange(1, units + 1)[shown], shares[shown], style, color=colour, label=label, **marks)
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if _decades(view) < 2.5 else (1,)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda share, _: f"{100 * share:g} %" if share <= 1 else ""))
     axes.yaxis.set_minor_formatter(FuncFormatter(lambda share, _: ""))
     axes.set_xlabel("direction (a mix of all units), strongest first", fontsize=9, color=GREY)
@@ -329,6 +331,14 @@ def _draw_spectra(axes: Axes, view: View) -> None:
         "Spectra, as shares of their sums\n(positive: something varies; not: it matters)",
     )
     _plain(axes)
+
+
+def _decades(view: View) -> float:
+    """How far the spectra reach down from their sums, in powers of ten."""
+    shares = [
+        view[n][view[n] > 1e-8 * view[n].sum()] / view[n].sum() for n in ("spectrum/covariance", "spectrum/answer")
+    ]
+    return max((float(-np.log10(s.min())) for s in shares if len(s)), default=0.0)
 
 
 def _plain(axes: Axes) -> None:
