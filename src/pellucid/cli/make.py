@@ -20,8 +20,9 @@ from pellucid.core.errors import BadInput, near
 from pellucid.core.files import whole_folder
 
 if TYPE_CHECKING:
+    from pellucid.synth.dataset import Plan
     from pellucid.synth.folder import Wish
-    from pellucid.synth.recipe import Recipe
+    from pellucid.synth.recipe import Recipe, Tie
 
 #: More objects than this at once are a slip of the finger rather than a wish.
 MOST = 1_000_000
@@ -54,11 +55,27 @@ def make(
     ] = None,
     count: Annotated[int, typer.Option(help="How many of each object.")] = 1,
     seed: Annotated[int, typer.Option(help="The same seed, the same objects, byte for byte.")] = 0,
-    formats: Annotated[str, typer.Option("--format", help="glb, obj, ply, stl, several with commas, or none.")] = "glb",
+    formats: Annotated[
+        str | None,
+        typer.Option("--format", help="glb, obj, ply, stl, several with commas, or none. [default: glb]"),
+    ] = None,
     render: Annotated[str, typer.Option(help="Pixels a side of the pictures, or none.")] = "224",
     samples: Annotated[int, typer.Option(help="Samples along each side of a pixel, against jagged edges.")] = 2,
     cut: Annotated[bool, typer.Option("--cut", help="Also show each object cut open.")] = False,
     shadows: Annotated[bool, typer.Option("--shadows", help="Let parts throw shadows (needs pellucid[mesh]).")] = False,
+    dataset: Annotated[
+        bool, typer.Option("--dataset", help="Write pictures to train from, with labels, masks, boxes, points.")
+    ] = False,
+    split: Annotated[str, typer.Option(help="Of a data set: the shares of train, val and test.")] = "0.7,0.15,0.15",
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Keep a combination out of them: type=van,make=corvo. Repeatable."),
+    ] = None,
+    tie: Annotated[
+        list[str] | None,
+        typer.Option(help="Plant a correlation: ripeness~backdrop:0.8. Repeatable."),
+    ] = None,
+    yolo: Annotated[bool, typer.Option("--yolo", help="Of a data set: also boxes in YOLO's text files.")] = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("pellucid-made"),
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Write nothing; say how long it will take and how large it will be.")
@@ -68,28 +85,39 @@ def make(
 ) -> None:
     """Make objects from ranges, different each time: 3-D models, pictures, and everything that is known of them."""
     recipes = _recipes(wanted or [], context.meta["ranges"], context.meta["own"], trust)
+    recipes = [r.tied(_ties(tie or [])) for r in recipes]
     if not recipes:
         _list(as_json)
         return
+    formats = formats or ("none" if dataset else "glb")
     wish = _wish(recipes, count, seed, formats, render, samples, cut, shadows)
+    plan = _plan(dataset, split, hold_out or [], yolo, wish)
     if dry_run:
-        _estimate(wish, as_json)
+        _estimate(wish, plan, as_json)
         return
     began = time.perf_counter()
     with whole_folder(out, ours=is_report) as folder:
-        from pellucid.synth.folder import write_objects
-
-        made = write_objects(folder, wish)
+        made = _write(folder, wish, plan)
         summary = {
-            "schema": "pellucid.make/1",
+            "schema": "pellucid.make/1" if plan is None else "pellucid.dataset/1",
             "command": shlex.join(["pellucid", *sys.argv[1:]]),
             "seed": seed,
             "seconds": round(time.perf_counter() - began, 3),
-            "objects": made,
+            **made,
             "files": {"all": sorted([*(p.name for p in folder.iterdir()), "summary.json"])},
         }
         (folder / "summary.json").write_text(json.dumps(summary, indent=1, ensure_ascii=False), encoding="utf-8")
     _tell(summary, out, as_json)
+
+
+def _write(folder: Path, wish: Wish, plan: Plan | None) -> dict[str, Any]:
+    if plan is None:
+        from pellucid.synth.folder import write_objects
+
+        return {"objects": write_objects(folder, wish)}
+    from pellucid.synth.dataset import write_dataset
+
+    return write_dataset(folder, wish, plan)
 
 
 # -- what is asked for ----------------------------------------------------------------------------
@@ -154,6 +182,52 @@ def _wish(
     return Wish(tuple(recipes), count, seed, kinds, size, samples, cut, shadows)
 
 
+def _ties(texts: Sequence[str]) -> list[Tie]:
+    from pellucid.synth.recipe import Tie
+
+    ties = []
+    for text in texts:
+        pair, _, share = text.partition(":")
+        one, tilde, other = pair.partition("~")
+        try:
+            ties.append(Tie(one.strip(), other.strip(), float(share or "1")))
+        except ValueError:
+            tilde = ""
+        if not tilde:
+            raise BadInput(f"--tie {text} is no correlation", cure="write such as --tie ripeness~backdrop:0.8")
+    return ties
+
+
+def _plan(dataset: bool, split: str, hold_out: Sequence[str], yolo: bool, wish: Wish) -> Plan | None:
+    from pellucid.synth.dataset import Plan
+
+    if not dataset:
+        if hold_out or yolo:
+            raise BadInput(f"{'--hold-out' if hold_out else '--yolo'} is for data sets", cure="add --dataset")
+        return None
+    if not wish.size or wish.cut:
+        what = "--cut" if wish.cut else "--render none"
+        raise BadInput(f"a data set is made of whole pictures, but there is {what}", cure="leave it out")
+    try:
+        shares = [float(s) for s in split.split(",")]
+        sound = len(shares) == 3 and all(0 <= s <= 1 for s in shares) and abs(sum(shares) - 1) < 1e-6
+    except ValueError:
+        sound = False
+    if not sound:
+        raise BadInput(f"--split {split}", cure="pass three shares that add up to 1, such as 0.7,0.15,0.15")
+    combinations = [dict(_equation(e, text) for e in text.split(",")) for text in hold_out]
+    plan = Plan(dict(zip(("train", "val", "test"), shares, strict=True)), tuple(combinations), yolo)
+    plan.check(wish.recipes)
+    return plan
+
+
+def _equation(text: str, whole: str) -> tuple[str, str]:
+    name, equals, wanted = text.partition("=")
+    if not equals or not name or not wanted:
+        raise BadInput(f"--hold-out {whole}", cure="write such as --hold-out type=van,make=corvo")
+    return name.strip(), wanted.strip()
+
+
 def _whole(value: str | int, flag: str, least: int, most: int) -> int:
     try:
         number = int(value)
@@ -190,18 +264,17 @@ def _list(as_json: bool) -> None:
     print("pellucid make OBJECT --count 12 makes some; pellucid make --help shows everything.")
 
 
-def _estimate(wish: Wish, as_json: bool) -> None:
+def _estimate(wish: Wish, plan: Plan | None, as_json: bool) -> None:
     """Make the first object of each recipe into a folder that goes away again, and count up from there."""
     import dataclasses
     import tempfile
 
-    from pellucid.synth.folder import write_objects
-
     with tempfile.TemporaryDirectory() as place:
         began = time.perf_counter()
-        write_objects(Path(place), dataclasses.replace(wish, count=1))
+        _write(Path(place), dataclasses.replace(wish, count=1), plan)
         seconds = (time.perf_counter() - began) * wish.count
-        size = sum(p.stat().st_size for p in Path(place).iterdir() if p.name != "sheet.png") * wish.count
+        files = [p for p in Path(place).rglob("*") if p.is_file() and p.name != "sheet.png"]
+        size = sum(p.stat().st_size for p in files) * wish.count
     if as_json:
         estimate = {"schema": "pellucid.make.estimate/1", "objects": wish.total, "seconds": seconds, "bytes": size}
         print(json.dumps(estimate))
@@ -214,13 +287,21 @@ def _tell(summary: Mapping[str, Any], out: Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps({**summary, "folder": str(place)}, ensure_ascii=False))
         return
-    for each in summary["objects"][:20]:
+    if "images" in summary:
+        print(f"{summary['images']} pictures: {_counted(summary['splits'])}")
+        print(f"classes: {_counted(summary['classes'])}")
+        print(f"{summary['boxes']} boxes, {summary['points']} points, parts: {', '.join(summary['kinds'])}")
+    for each in summary.get("objects", [])[:20]:
         drawn = ", ".join(f"{n} {v:.4g}" if isinstance(v, float) else f"{n} {v}" for n, v in _own(each).items())
         print(f"{each['files'][0]}: {drawn}")
-    more = len(summary["objects"]) - 20
+    more = len(summary.get("objects", [])) - 20
     if more > 0:
         print(f"and {more} more")
     print(f"\nall at a glance: {place / 'sheet.png'}")
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {n}" for name, n in counts.items())
 
 
 def _own(facts: Mapping[str, Any]) -> dict[str, Any]:

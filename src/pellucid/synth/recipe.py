@@ -14,7 +14,7 @@ from pellucid.core.errors import BadInput, near
 from pellucid.core.registry import Entry
 from pellucid.synth import backdrop
 from pellucid.synth.ranges import Among, Between, Range, Value, narrowed
-from pellucid.synth.scene import Light, Scene, around
+from pellucid.synth.scene import Cut, Light, Scene, around
 from pellucid.synth.table import ObjectFacts, objects
 
 #: How every object is looked at: the camera's place, how much of the picture it fills, the light's place, the backdrop.
@@ -81,9 +81,9 @@ class Recipe:
         """The values of object ``number``, each independent of all others but for what is tied."""
         if seed < 0 or number < 0:
             raise BadInput(f"seed {seed}, number {number}", cure="give numbers of 0 or more")
-        shares = {name: _stream(seed, number, name).random() for name in self.ranges}
+        shares = {name: stream(seed, number, name).random() for name in self.ranges}
         for tie in self.ties:
-            if _stream(seed, number, f"{tie.one}~{tie.other}").random() < tie.share:
+            if stream(seed, number, f"{tie.one}~{tie.other}").random() < tie.share:
                 shares[tie.other] = shares[tie.one]
         return {name: range_.at(shares[name]) for name, range_ in self.ranges.items()}
 
@@ -91,7 +91,7 @@ class Recipe:
         """Object ``number`` of a seed: the same for the same two numbers, whatever was made before."""
         values = self.draw(seed, number)
         own = {n: v for n, v in values.items() if n not in self.view}
-        scene = self.build(_stream(seed, number, "build"), **own)
+        scene = self.build(stream(seed, number, "build"), **own)
         turn, elevation, zoom, light, right, down = (
             float(values[n]) for n in ("turn", "elevation", "zoom", "light", "across", "down")
         )
@@ -99,6 +99,7 @@ class Recipe:
         side = np.radians(turn + light)
         light = Light((float(np.sin(side)), float(-np.cos(side)), 0.9))
         return scene.replace(
+            sections=scene.sections or {"along": _middle(scene)},
             name=self.name,
             parameters=values,
             seed=seed,
@@ -120,6 +121,13 @@ def recipe_of(entry: Entry[ObjectFacts]) -> Recipe:
     return Recipe(entry.name, {**ranges, **VIEW, **entry.facts.view}, entry.function, entry.facts.label, entry.summary)
 
 
-def _stream(seed: int, number: int, name: str) -> np.random.Generator:
+def _middle(scene: Scene) -> Cut:
+    """The upright plane through an object's middle, as seen from the front."""
+    points = scene.whole.vertices
+    x, y, z = (points.min(0) + points.max(0)) / 2
+    return Cut((float(x), float(y), float(z)), (0.0, -1.0, 0.0))
+
+
+def stream(seed: int, number: int, name: str) -> np.random.Generator:
     """Random numbers of their own for each seed, object and parameter, so that none disturbs another."""
     return np.random.default_rng([seed, number, zlib.crc32(name.encode())])
