@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from pellucid.features.invariance import invariance
     from pellucid.features.neurons import neurons
     from pellucid.features.regions import regions
+    from pellucid.features.style import style
+    from pellucid.features.stylize import stylize
     from pellucid.models.inputs import InputSpec
     from pellucid.models.network import Network
     from pellucid.models.open import open
@@ -81,6 +83,8 @@ _HOMES = {
     "read": "pellucid.data.reading",
     "regions": "pellucid.features.regions",
     "spans": "pellucid.attribution.spans",
+    "style": "pellucid.features.style",
+    "stylize": "pellucid.features.stylize",
     "watch": "pellucid.training.watch",
 }
 
@@ -122,6 +126,8 @@ __all__ = [
     "read",
     "regions",
     "spans",
+    "style",
+    "stylize",
     "surfaces",
     "targets",
     "watch",

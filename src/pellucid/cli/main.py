@@ -28,6 +28,7 @@ from pellucid.cli import (
     neurons,
     patterns,
     regions,
+    style,
     surface,
 )
 from pellucid.cli.interrupt import interruptible
@@ -59,6 +60,7 @@ patterns.add_to(app)
 regions.add_to(app)
 surface.add_to(app)
 neurons.add_to(app)
+style.add_to(app)
 
 
 def _print_version(wanted: bool) -> None:

@@ -20,9 +20,12 @@ from pellucid.models.prepare import untouched
 
 @dataclass(frozen=True)
 class Canvas:
-    """A picture as the network is fed it: x [1, C, h, w]. whole: nothing of it was cut off to fit the network."""
+    """A picture as the network is fed it: x [1, C, h, w]. free: its size is its own, not the network's. whole: nothing
+    of it was cut off.
+    """
 
     x: Tensor
+    free: bool
     whole: bool
 
 
@@ -45,7 +48,7 @@ def canvas_for(network: Network, sample: Sample, layers: Sequence[str], size: in
     spec = dataclasses.replace(network.input, crop=1.0)
     frame = spec.frame(*sample.array.shape[:2])
     whole = (frame.top, frame.left) == (0, 0)
-    return Canvas(_tensor(network, spec, sample), whole)
+    return Canvas(_tensor(network, spec, sample), False, whole)
 
 
 def _check_size(size: int | None) -> None:
@@ -65,7 +68,7 @@ def _fitted(network: Network, sample: Sample, size: int) -> Canvas:
     shorter = min(height, width)
     fitted = (round(height * size / shorter), round(width * size / shorter))
     _check_memory(network, fitted)
-    return Canvas(_tensor(network, dataclasses.replace(network.input, size=fitted, crop=None), sample), True)
+    return Canvas(_tensor(network, dataclasses.replace(network.input, size=fitted, crop=None), sample), True, True)
 
 
 def _check_memory(network: Network, size: tuple[int, int]) -> None:

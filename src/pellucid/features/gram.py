@@ -12,8 +12,18 @@ def gram(maps: Tensor) -> Tensor:
     return cells @ cells.mT / cells.shape[2]
 
 
+def moments(maps: Tensor) -> tuple[Tensor, Tensor]:
+    """The mean over the places of maps [n, C, h, w], [n, C], and their covariance, [n, C, C].
+
+    Together they say what the Gram matrix says, which is their sum (the mean as mmᵀ). Apart, a strong mean does not
+    drown what varies.
+    """
+    means = maps.mean((2, 3))
+    return means, gram(maps - means[..., None, None])
+
+
 def energy(grams: Tensor) -> Tensor:
-    """‖G‖², the squares added up, of [n, C, C]: [n], float64."""
+    """The squares added up of each of [n, …]: [n], float64. Of Gram matrices ‖G‖²."""
     return grams.double().square().flatten(1).sum(1)
 
 

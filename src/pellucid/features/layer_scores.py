@@ -59,11 +59,14 @@ def auc(near: np.ndarray, far: np.ndarray) -> float:
     return float((near[:, None] < far).mean() + (near[:, None] == far).mean() / 2)
 
 
-def interval(scores: Scores, resamples: np.ndarray) -> dict[str, tuple[float, float, float]]:
-    """Each score, and what lies between 95 % of its values over ``resamples`` of the pictures, [r, n]."""
-    all_of_them = np.arange(len(scores.style))[None]
-    found, drawn = scores.totals(all_of_them), scores.totals(resamples)
-    return {n: (float(found[n][0]), *map(float, np.quantile(drawn[n], [0.025, 0.975]))) for n in found}
+def interval(scores: Scores, resamples: np.ndarray) -> dict[str, float]:
+    """Each score, and as ``_low`` and ``_high`` what lies between 95 % of its values over resamples [r, n]."""
+    found, drawn = scores.totals(np.arange(len(scores.style))[None]), scores.totals(resamples)
+    told: dict[str, float] = {}
+    for name, values in drawn.items():
+        low, high = np.quantile(values, [0.025, 0.975])
+        told |= {name: float(found[name][0]), f"{name}_low": float(low), f"{name}_high": float(high)}
+    return told
 
 
 def resampled(pictures: int, seed: int) -> np.ndarray:

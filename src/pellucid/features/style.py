@@ -198,13 +198,13 @@ def _table(taken: dict[str, _Taken], scores: dict[str, Scores], seed: int) -> tu
     found = {name: interval(each, rows) for name, each in scores.items()}
     drawn = content_layer(scores, rows)
     (content,) = content_layer(scores, np.arange(pictures)[None])
-    styles = style_layers([(n, taken[n].resolution, found[n]["style"][0]) for n in scores if taken[n].energy > 0])
+    styles = style_layers([(n, taken[n].resolution, found[n]["style"]) for n in scores if taken[n].energy > 0])
     return tuple(
         {
             "layer": name,
             "resolution": "{} × {}".format(*one.resolution),
             "channels": one.channels,
-            **{f"{key}{end}": value for key, three in found[name].items() for end, value in zip(_ENDS, three)},
+            **found[name],
             "chosen": drawn.count(name) / len(drawn),
             "energy": one.energy,
             "weight": 1 / one.energy if name in styles else None,
@@ -212,9 +212,6 @@ def _table(taken: dict[str, _Taken], scores: dict[str, Scores], seed: int) -> tu
         }
         for name, one in taken.items()
     )
-
-
-_ENDS = ("", "_low", "_high")
 
 
 def _shown(network: Network, stream: Stream, seed: int) -> np.ndarray | None:

@@ -19,6 +19,7 @@ from pellucid.core.types import Sample, View
 from pellucid.data.batches import as_sample
 from pellucid.features import style as styles
 from pellucid.features.canvas import Canvas, canvas_for
+from pellucid.features.margin import WIDTH
 from pellucid.features.table import views
 from pellucid.features.transfer import Transfer, transfer_between
 from pellucid.models.network import Network
@@ -61,7 +62,7 @@ def stylize(
     loss at the start and of the result as it is saved. Raises BadInput with the cure.
     """
     began = time.perf_counter()
-    _check_steps(steps)
+    check_steps(steps)
     planned = plan(network, content, style, content_layers, style_layers, size=size, strength=strength, seed=seed)
     with untouched(planned.transfer.network.module):
         for _ in track(planned.transfer.climb(steps), "style transfer", total=steps):
@@ -91,7 +92,8 @@ def plan(
     canvases = [canvas_for(network, sample, names, size) for sample in samples]
     ready = network.prepared(keep=names)
     with untouched(ready.module):
-        transfer = transfer_between(ready, canvases[0].x, canvases[1].x, *layers, strength)
+        rim = WIDTH if all(c.free for c in canvases) else 0
+        transfer = transfer_between(ready, *(c.x for c in canvases), *layers, strength=strength, rim=rim)
     return Plan(transfer, (samples[0].name, samples[1].name), size, tuple(_notes(network, samples, canvases)))
 
 
@@ -135,7 +137,8 @@ def _notes(network: Network, samples: Sequence[Sample], canvases: Sequence[Canva
             yield f"the network takes pictures of {size} alone, so of the {role}, {sample.name}, it saw the middle"
 
 
-def _check_steps(steps: int) -> None:
+def check_steps(steps: int) -> None:
+    """Refuse what is no number of steps."""
     if isinstance(steps, bool) or not isinstance(steps, int) or steps < 1:
         raise BadInput(f"steps is {steps!r}", cure="pass a whole number from 1")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -10,14 +10,15 @@ from torch import Tensor
 
 from pellucid.features.ascent import Adam, Climb, ascend
 from pellucid.features.fourier import Waves
-from pellucid.features.gram import energy, gram
+from pellucid.features.gram import energy, moments
+from pellucid.features.margin import Margin
 from pellucid.features.taken import maps_with_gradient
 from pellucid.features.variants import unit
 from pellucid.models.network import Network
 
 #: What a strength of 1 weighs the style loss with against the content loss, both relative. At 1 the content hardly
 #: moves, at 1000 nothing but its outlines is left, on EfficientNet-Lite0 and on VGG alike.
-BALANCE = 30.0
+BALANCE = 10.0
 
 #: What the total variation is weighed with: enough against single pixels, too little against a texture.
 SMOOTHNESS = 0.5
@@ -30,16 +31,17 @@ _EDGE = 1 / 510  # black and white as half a step of 255, for no logistic reache
 
 @dataclass(frozen=True)
 class Target:
-    """What a layer should give: its maps (content) or their Gram matrix (style), and what a squared distance from
-    that is divided by to be relative.
+    """What a layer should give, as some tensors (its maps; their mean and covariance), and what each one's squared
+    distance is divided by to be relative.
     """
 
-    wanted: Tensor
-    scale: float
+    wanted: tuple[Tensor, ...]
+    scales: tuple[float, ...]
 
-    def distance(self, given: Tensor) -> Tensor:
-        """The relative squared distance."""
-        return (given - self.wanted).square().sum() / self.scale
+    def distance(self, *given: Tensor) -> Tensor:
+        """The mean of the relative squared distances."""
+        parts = zip(given, self.wanted, self.scales, strict=True)
+        return torch.stack([(g - w).square().sum() / scale for g, w, scale in parts]).mean()
 
 
 @dataclass
@@ -47,7 +49,8 @@ class Transfer:
     """Everything that a transfer needs; ``climb`` does it.
 
     network: prepared. content, style: the two pictures as they enter it, [1, C, h, w]. kept, wanted: a target a
-    content layer and a style layer. losses: of each step so far, relative, one a role and layer.
+    content layer and a style layer. rim: of the margin (``Margin``). losses: of each step so far, relative, one a role
+    and layer. x: the picture after the last step.
     """
 
     network: Network
@@ -56,6 +59,7 @@ class Transfer:
     kept: Mapping[str, Target]
     wanted: Mapping[str, Target]
     strength: float
+    rim: int
     losses: list[dict[tuple[str, str], float]] = field(default_factory=list)
     x: Tensor | None = None
 
@@ -85,9 +89,9 @@ class Transfer:
 
     def parts(self, x: Tensor) -> dict[tuple[str, str], Tensor]:
         """The relative loss of each role and layer for a picture that enters the network."""
-        maps = maps_with_gradient(self.network, x, list(dict.fromkeys([*self.kept, *self.wanted])))
+        maps = _maps(self.network, x, [*self.kept, *self.wanted], self.rim)
         content = {("content", name): target.distance(maps[name]) for name, target in self.kept.items()}
-        style = {("style", name): target.distance(gram(maps[name])) for name, target in self.wanted.items()}
+        style = {("style", name): target.distance(*moments(maps[name])) for name, target in self.wanted.items()}
         return content | style
 
 
@@ -97,25 +101,38 @@ def transfer_between(
     style: Tensor,
     content_layers: list[str],
     style_layers: list[str],
+    *,
     strength: float,
+    rim: int,
 ) -> Transfer:
     """The transfer of one picture's style onto another's content, its targets taken from the two.
 
     network: prepared with the layers kept. A Gram matrix's distance is relative to the mean size of both pictures'
     matrices, 1/E‖G‖², a map's to the content's own.
     """
-    names = list(dict.fromkeys([*content_layers, *style_layers]))
+    names = [*content_layers, *style_layers]
     with torch.no_grad():
-        ours, theirs = (maps_with_gradient(network, x, names) for x in (content, style))
-    kept = {n: Target(ours[n], _nonzero(float(ours[n].double().square().sum()))) for n in content_layers}
-    grams = {n: (gram(ours[n]), gram(theirs[n])) for n in style_layers}
-    wanted = {n: Target(b, _nonzero(float((energy(a) + energy(b)) / 2))) for n, (a, b) in grams.items()}
-    return Transfer(network, content, style, kept, wanted, strength)
+        ours, theirs = (_maps(network, x, names, rim) for x in (content, style))
+    kept = {n: _relative_to([(ours[n],)], (ours[n],)) for n in content_layers}
+    each = {n: (moments(ours[n]), moments(theirs[n])) for n in style_layers}
+    wanted = {n: _relative_to(both, both[1]) for n, both in each.items()}
+    return Transfer(network, content, style, kept, wanted, strength, rim)
 
 
-def _nonzero(scale: float) -> float:
-    """A layer that says nothing has no distances either."""
-    return scale or 1.0
+def _maps(network: Network, x: Tensor, names: list[str], rim: int) -> dict[str, Tensor]:
+    """The layers' maps of a picture [1, C, h, w], without what the network's padding is seen in."""
+    margin = Margin(x.shape[2], x.shape[3], rim)
+    maps = maps_with_gradient(network, margin.around(x), list(dict.fromkeys(names)))
+    return {name: margin.inside(each) for name, each in maps.items()}
+
+
+def _relative_to(sizes: Sequence[tuple[Tensor, ...]], wanted: tuple[Tensor, ...]) -> Target:
+    """A target whose distances are relative to the mean size of what is compared: 1/E‖G‖².
+
+    A layer that says nothing has no distances either.
+    """
+    scales = [sum(float(energy(t).sum()) for t in same) / len(sizes) for same in zip(*sizes, strict=True)]
+    return Target(wanted, tuple(scale or 1.0 for scale in scales))
 
 
 def _unsquashed(waves: Waves, parameters: Tensor) -> Tensor:

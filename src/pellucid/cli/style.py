@@ -1,0 +1,141 @@
+"""``pellucid style`` and ``pellucid stylize``: which layers carry what, and one picture in another one's style."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pellucid.cli import models as chosen
+from pellucid.cli.looking import delivery
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pellucid.core.types import View
+    from pellucid.models.network import Network
+
+_LAYERS = "a name, a glob, stage:2, or as papers say: conv4_2, relu3_1."
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(style)
+    app.command()(stylize)
+
+
+def style(
+    images: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[IMAGES]...", help="Pictures, or folders of them; textures. [default: the examples]"),
+    ] = None,
+    model: chosen.Model = "efficientnet_lite0",
+    layer: Annotated[
+        list[str] | None, typer.Option("--layer", "-l", help=f"Repeatable: {_LAYERS} [default: one a block]")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("pellucid-style"),
+    seed: Annotated[int, typer.Option(help="For everything that is drawn at random.")] = 0,
+    weights: chosen.Weights = "default",
+    architecture: chosen.Architecture = None,
+    size: chosen.Size = None,
+    device: chosen.Device = "auto",
+    trust: chosen.Trust = False,
+    as_json: chosen.Json = False,
+) -> None:
+    """Which layers carry content and which carry style, with the weights to use them by."""
+    from pellucid.data.folders import pictures_in
+
+    files = pictures_in(images or ["example:*"])  # before torch is loaded: an empty folder is told at once
+    choice = chosen.Choice(model, weights, architecture, size=size, device=device, trust=trust, seed=seed)
+    given: dict[str, Any] = {"layers": layer} if layer else {}
+    given |= {"seed": seed} if seed else {}
+    with delivery(out, as_json=as_json) as made:
+        from pellucid.features.style import style as look
+
+        network = choice.open()
+        view = look(network, files, **given)
+        made.view(view, network, python=_python(choice, network, "style", [list(images or ["example:*"])], given))
+
+
+def stylize(
+    content: Annotated[str, typer.Argument(help="The picture to change.")],
+    style: Annotated[str, typer.Argument(help="The picture whose textures it gets.")],
+    model: chosen.Model = "efficientnet_lite0",
+    content_layer: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Repeatable: {_LAYERS} [default: what pellucid style recommends]"),
+    ] = None,
+    style_layer: Annotated[
+        list[str] | None, typer.Option(help="Repeatable, likewise. [default: what pellucid style recommends]")
+    ] = None,
+    steps: Annotated[int, typer.Option(help="Of the optimiser.")] = 250,
+    size: Annotated[
+        int | None, typer.Option(help="The result's shorter side in pixels. [default: the network's own]")
+    ] = None,
+    strength: Annotated[
+        float, typer.Option(help="Of the style against the content: 0.1 a breath, 10 little else.")
+    ] = 1,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how long it would take, and stop.")] = False,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("pellucid-stylize"),
+    seed: Annotated[int, typer.Option(help="For everything that is drawn at random.")] = 0,
+    weights: chosen.Weights = "default",
+    architecture: chosen.Architecture = None,
+    device: chosen.Device = "auto",
+    trust: chosen.Trust = False,
+    as_json: chosen.Json = False,
+) -> None:
+    """Give a picture another one's style, through the layers that carry content and style in this network."""
+    from pellucid.data.reading import read
+
+    pictures = [read(content), read(style)]  # before torch is loaded: a mistyped path is told at once
+    choice = chosen.Choice(model, weights, architecture, device=device, trust=trust, seed=seed)
+    usual = {"content_layers": None, "style_layers": None, "steps": 250, "size": None, "strength": 1, "seed": 0}
+    asked = dict(zip(usual, (content_layer, style_layer, steps, size, strength, seed), strict=True))
+    given = {n: v for n, v in asked.items() if v != usual[n]}
+    if dry_run:
+        _tell_cost(choice.open(), pictures, steps, given, as_json=as_json)
+        return
+    with delivery(out, as_json=as_json) as made:
+        from pellucid.features.stylize import stylize as transfer
+
+        network = choice.open()
+        view = transfer(network, *pictures, **given)
+        _save(view, made.folder / "stylized.png")
+        made.attach("stylized.png", "The result at its full size.")
+        made.view(view, network, python=_python(choice, network, "stylize", [content, style], given))
+
+
+def _save(view: View, file: Path) -> None:
+    from PIL import Image
+
+    Image.fromarray(view["result"]).save(file)
+
+
+def _tell_cost(network: Network, pictures: list[Any], steps: int, given: Mapping[str, Any], *, as_json: bool) -> None:
+    """What the transfer would take, by two of its steps."""
+    from pellucid.features.stylize import check_steps, plan
+    from pellucid.report.words import duration
+
+    check_steps(steps)
+    planned = plan(network, *pictures, **{n: v for n, v in given.items() if n != "steps"})
+    seconds = planned.seconds(steps)
+    height, width = planned.shape
+    if as_json:
+        layers = {"content_layers": list(planned.transfer.kept), "style_layers": list(planned.transfer.wanted)}
+        told = {"schema": "pellucid.stylize-cost/1", "height": height, "width": width, "steps": steps}
+        print(json.dumps({**told, **layers, "seconds": seconds}))
+        return
+    kept, wanted = ", ".join(planned.transfer.kept), ", ".join(planned.transfer.wanted)
+    print(f"{steps} steps at {height} × {width} would take about {duration(seconds)}")
+    print(f"content from {kept}; style from {wanted}")
+
+
+def _python(
+    choice: chosen.Choice, network: Network, function: str, arguments: list[Any], given: Mapping[str, Any]
+) -> str:
+    """The same as lines of Python."""
+    told = [*map(repr, arguments), *(f"{n}={v!r}" for n, v in given.items())]
+    call = f"v = pellucid.{function}(net, {', '.join(told)})"
+    return "\n".join(["import pellucid", "", choice.python(network), call, "v.show()"])
