@@ -90,13 +90,13 @@ def draw_losses(axes: Axes, curves: Mapping[str, tuple[np.ndarray, str]], text: 
     axes.legend(fontsize=8, frameon=False)
 
 
-def draw_range(axes: Axes, rates: np.ndarray, losses: np.ndarray, suggested: float | None) -> None:
-    """The loss over the learning rate, and the rate at which it falls most steeply."""
+def draw_range(axes: Axes, rates: np.ndarray, losses: np.ndarray, suggested: float | None, whose: str = "") -> None:
+    """The loss over the learning rate, and the rate at which it falls most steeply. whose: what was trained."""
     axes.plot(rates, losses, color=OWN, linewidth=1.8)
     axes.set_xscale("log")
     axes.set_xlabel("learning rate", fontsize=8.5, color=GREY)
     quiet(axes)
-    title(axes, "Loss while the learning rate grows")
+    title(axes, "Loss while the learning rate grows" + (f", {whose}" if whose else ""))
     if suggested is not None:
         axes.axvline(suggested, color=BLUE, linewidth=1.2, linestyle=":")
         spot = (suggested, 0.03)

@@ -82,9 +82,7 @@ def health(
     tried = None
     if trial or (trial is None and mend):
         tried = try_advice(network.module, x, target, task.compute, scheme, norms, rate=rate, seed=seed)
-    ranged = None
-    if rates and math.isfinite(own.loss):
-        ranged = lr_range(network.module, task.compute, [(x, target)], seed=seed)
+    ranged = _range(network, x, target, task, scheme if mend else None, seed) if rates else None
     arrays = _arrays(own, others, tried, ranged)
     clip = clipping.advise(norms if mend else own.norms)
     return View(
@@ -107,13 +105,14 @@ def health(
             "clip_python": clip.python,
             "gradient_norms": clip.norms,
             "trial": None if tried is None else _summary(tried),
+            "lr_scheme": scheme if mend else None,
             "lr_suggested": None if ranged is None else ranged.options["suggested"],
             "lr_diverged": None if ranged is None else ranged.options["diverged"],
             "rate": rate,
         },
         names=given.names,
         seconds=time.perf_counter() - began,
-        notes=_notes(network, train, own, rates),
+        notes=_notes(network, train, own, rates and ranged is None),
         provenance={**network.facts(), "seed": seed},
     )
 
@@ -186,6 +185,17 @@ def _fresh(
     with scratch(network.module, seed, train=train) as made:
         initialise(made, scheme, seed=seed)
         return measure(made, x, target, task.compute, train=train, seed=seed, norms=norms)
+
+
+def _range(network: Network, x: Tensor, target: Tensor, task: Task, scheme: str | None, seed: int) -> View | None:
+    """A learning-rate range test, with new weights where those are advised; None where the loss is not finite."""
+    with scratch(network.module, seed, train=len(x) > 1) as trainee:
+        if scheme is not None:
+            initialise(trainee, scheme, seed=seed)
+        try:
+            return lr_range(trainee, task.compute, [(x, target)], seed=seed)
+        except BadInput:
+            return None
 
 
 def _advised(others: dict[str, Measured], task: Task) -> str:
@@ -289,13 +299,13 @@ def _summary(tried: Trial) -> dict[str, Any]:
     }
 
 
-def _notes(network: Network, train: bool, own: Measured, rates: bool) -> tuple[str, ...]:
+def _notes(network: Network, train: bool, own: Measured, no_range: bool) -> tuple[str, ...]:
     notes = []
     if not train:
         notes.append("a single input: measured in eval mode, and what differs between inputs is not known")
     for layer, peak in own.near.items():
         notes.append(f"{layer} holds {peak:.2g}, near the largest number of its type")
-    if rates and not math.isfinite(own.loss):
+    if no_range:
         notes.append("no learning-rate range test, for the loss is not finite at the start")
     if not network.module.training and any(p.requires_grad for p in network.module.parameters()) is False:
         notes.append("all parameters are frozen; the copy was measured as if they were not")

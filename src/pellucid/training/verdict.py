@@ -130,10 +130,19 @@ def _scale(what: str, layers: Sequence[str], own: Mapping[str, float], he: Mappi
     grows, fate = (f"grows ×{factor:.2g}", "explode") if change > 0 else (f"shrinks to {factor:.0%}", "vanish")
     way = "from layer to layer" if what == "activation" else "from layer to layer on the way back"
     text = (
-        f"The mean square of the {what}s {grows} {way}: it has changed a thousandfold at “{start}”, "
-        f"and by 10 to the power of {round(change)} in all."
+        f"{what.capitalize()}s {fate}: their mean square {grows} {way}, has changed a thousandfold at “{start}” and by "
+        f"10 to the power of {round(change)} in all, {_END[what, fate]}."
     )
     return [Problem(f"{what}s {fate}", start, text, HE)]
+
+
+#: Where it leads.
+_END = {
+    ("activation", "explode"): "which ends in Inf, and Inf − Inf is NaN",
+    ("activation", "vanish"): "so nothing of the input arrives",
+    ("gradient", "explode"): "so one step throws the weights away",
+    ("gradient", "vanish"): "so the first layers do not learn",
+}
 
 
 def _same_for_all(own: Measured, he: Measured) -> list[Problem]:

@@ -77,7 +77,8 @@ def figure(view: View) -> Figure:
         if kind == "trial/as_is":
             _draw_trial(axes, view)
         else:
-            draw_range(axes, view["lr_range/lr"], view["lr_range/loss"], view.options["lr_suggested"])
+            whose = "advised weights" if view.options["lr_scheme"] else "weights as they are"
+            draw_range(axes, view["lr_range/lr"], view["lr_range/loss"], view.options["lr_suggested"], whose)
     return drawn
 
 
@@ -168,7 +169,8 @@ def _loss_words(view: View) -> Iterator[Sentence]:
         return
     name = f"ln {options['classes']}" if options["loss_name"] == "cross entropy" else "ln 2"
     yield Sentence("fact", f"{said}; a network that knows nothing and says so has {name} = {number(chance)}.")
-    if loss is not None and loss > 2 * chance:
+    grave = any(p["grave"] for p in options["problems"])
+    if loss is not None and loss > 2 * chance and not grave:
         already = " After training such a loss on labels that are not the right ones is usual."
         text = (
             "If it is still to be trained, its last layer begins too large: pellucid.initialise(model, 'small_last') "
@@ -179,7 +181,7 @@ def _loss_words(view: View) -> Iterator[Sentence]:
 
 def _clip_words(view: View) -> Iterator[Sentence]:
     norms = view.options["gradient_norms"]
-    if not norms:
+    if not norms or view.options["trial"]:  # which has told it
         return
     mended = any(p["trains"] for p in view.options["problems"])
     whose = "With the advised weights the gradients" if mended else "The gradients"
@@ -193,11 +195,11 @@ def _clip_words(view: View) -> Iterator[Sentence]:
 def _rate_words(view: View) -> Iterator[Sentence]:
     if "lr_range/lr" not in view.arrays:
         return
-    yield from range_words(view.options["lr_suggested"], view.options["lr_diverged"])
+    yield from range_words(view.options["lr_suggested"], view.options["lr_diverged"], view.options["lr_scheme"])
 
 
-def range_words(suggested: float | None, diverged: float | None) -> Iterator[Sentence]:
-    """What a learning-rate range test found."""
+def range_words(suggested: float | None, diverged: float | None, scheme: str | None = None) -> Iterator[Sentence]:
+    """What a learning-rate range test found. scheme: the new weights that it was done with, if any."""
     if suggested is None:
         yield Sentence("warning", "At no learning rate does the loss fall by as much as 2 %: something else is wrong.")
         return
