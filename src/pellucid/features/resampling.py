@@ -12,7 +12,7 @@ DRAWS = 1000
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure, the 95 % percentile interval around it, and its values under each draw [draws]."""
+    """A figure, the 95 % percentile interval around it, and its values under all draws (NaN: none)."""
 
     value: float
     draws: np.ndarray
@@ -20,17 +20,17 @@ class Interval:
     @property
     def low(self) -> float:
         """The interval's lower end."""
-        return float(np.percentile(self.draws, 2.5))
+        return float(np.nanpercentile(self.draws, 2.5))
 
     @property
     def high(self) -> float:
         """The interval's upper end."""
-        return float(np.percentile(self.draws, 97.5))
+        return float(np.nanpercentile(self.draws, 97.5))
 
     @property
     def error(self) -> float:
         """The standard error."""
-        return float(self.draws.std())
+        return float(np.nanstd(self.draws))
 
     def named(self, name: str) -> dict[str, float]:
         """The figure and its interval as cells of a table."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.errors import BadInput
+from pellucid.models.capture import split_call
 from pellucid.models.network import Network, not_spatial
 
 
@@ -24,7 +25,7 @@ def vector_or_map_layers(network: Network, patterns: str | Sequence[str] | None)
         layer = known.get(name)  # a single call (``relu:2``) shows its shape only when it is taken
         if layer is not None and layer.grid is None and not _is_vector(layer.shape):
             raise not_spatial(name, layer.shape).at(network.name)
-    order = {name: known[name.partition(":")[0]].order for name in names}
+    order = {name: (known[split_call(name)[0]].order, split_call(name)[1] or 0) for name in names}
     return sorted(names, key=order.__getitem__)
 
 
