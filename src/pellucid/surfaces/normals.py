@@ -18,19 +18,19 @@ def estimate_normals(points: np.ndarray, *, neighbours: int = 10) -> np.ndarray:
 
     Each is the direction in which the nearest points vary least. Signs are passed along a minimum spanning tree of
     neighbours, whose edges cost the more the less parallel two normals are and the more one point lies behind the
-    other, and begin at the highest point of each part, where out is up; then each point follows its neighbours' vote.
+    other; each point follows its neighbours' vote; and each part is turned so that it encloses a positive volume.
     """
     if len(points) < 4:
         raise BadInput(f"{len(points)} points have no surface", cure="pass at least 4, or normals")
     count = min(neighbours, len(points) - 1)
-    near = cKDTree(points).query(points, count + 1)[1]
+    far, near = cKDTree(points).query(points, count + 1)
     local = points[near] - points[near].mean(1, keepdims=True)
     normals = np.linalg.svd(local, full_matrices=False)[2][:, 2]
-    return normals * _signs(points, normals, near)[:, None]
+    return normals * _signs(points, normals, near, far[:, -1] ** 2)[:, None]
 
 
-def _signs(points: np.ndarray, normals: np.ndarray, near: np.ndarray) -> np.ndarray:
-    """+1 or −1 a point, so that neighbours agree and the highest point of each part looks up."""
+def _signs(points: np.ndarray, normals: np.ndarray, near: np.ndarray, areas: np.ndarray) -> np.ndarray:
+    """+1 or −1 a point, so that neighbours agree and look outwards. areas: what each stands for, up to a factor."""
     n, count = near.shape
     rows, columns = np.repeat(np.arange(n), count - 1), near[:, 1:].ravel()
     away = points[columns] - points[rows]
@@ -39,24 +39,29 @@ def _signs(points: np.ndarray, normals: np.ndarray, near: np.ndarray) -> np.ndar
     behind = np.maximum(np.abs((away * normals[rows]).sum(1)), np.abs((away * normals[columns]).sum(1)))
     alike = (normals[rows] * normals[columns]).sum(1)
     cost = coo_array((1 + 1e-6 - np.abs(alike) + behind, (rows, columns)), shape=(n, n)).tocsr()
-    signs = _passed_on(points, normals, minimum_spanning_tree(cost))
+    tree = minimum_spanning_tree(cost)
+    signs = _passed_on(normals, tree)
     votes = coo_array((alike * np.maximum(1 - 2 * behind, 0), (rows, columns)), shape=(n, n)).tocsr()
     for _ in range(_VOTES):
         against = signs * (votes @ signs) < 0
         signs[against] *= -1
+    parts, labels = connected_components(tree, directed=False)
+    for part in range(parts):
+        # The flux of x through a closed surface is three times its volume.
+        own = labels == part
+        centred = points[own] - points[own].mean(0)
+        flux = (areas[own] * signs[own] * (centred * normals[own]).sum(1)).sum()
+        signs[own] *= -1 if flux < 0 else 1
     return signs
 
 
-def _passed_on(points: np.ndarray, normals: np.ndarray, tree: csr_array) -> np.ndarray:
-    """The signs along a tree (or several), from its highest point on."""
+def _passed_on(normals: np.ndarray, tree: csr_array) -> np.ndarray:
+    """The signs along a tree (or several), from any of its points on."""
     tree = tree + tree.T
-    parts, labels = connected_components(tree, directed=False)
-    signs = np.ones(len(points))
-    for part in range(parts):
-        members = np.flatnonzero(labels == part)
-        top = members[points[members, 2].argmax()]
-        order, before = breadth_first_order(tree, top, directed=False)
-        signs[top] = 1.0 if normals[top, 2] >= 0 else -1.0
+    labels = connected_components(tree, directed=False)[1]
+    signs = np.ones(len(normals))
+    for first in np.unique(labels, return_index=True)[1]:
+        order, before = breadth_first_order(tree, first, directed=False)
         for each in order[1:]:
             parent = before[each]
             signs[each] = signs[parent] * (1.0 if normals[each] @ normals[parent] >= 0 else -1.0)
