@@ -513,6 +513,16 @@ def test_bad_labels_and_networks() -> None:
         look(pellucid.open(broken, input=nets.SPEC), x, "conv1")
 
 
+def test_a_layer_that_is_too_wide_is_told_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(0)
+    wide = nn.Sequential(nn.Flatten(), nn.Linear(64, 5000), nn.Linear(5000, 64), nn.Unflatten(1, (1, 8, 8)))
+    with pytest.raises(BadInput, match=r"5000 units.*at most \d+"):
+        look(opened(wide), X[:4].float(), "1")
+    monkeypatch.setattr("pellucid.features.neurons.free_bytes", lambda device: 4 * 8 * 25 * 24)
+    with pytest.raises(BadInput, match="at most 5"):
+        look(linear())
+
+
 def test_few_samples_and_one_unit() -> None:
     view = look(nets.network("modules"), nets.images(2), "act1")
     assert len(view.table) == 8
@@ -565,14 +575,14 @@ def test_the_default_networks_last_vector(default_network: pellucid.Network, pho
 @pytest.mark.parametrize(
     ("name", "layer", "units"),
     [
-        ("torchvision:vgg16", "features.28", 512),
+        ("torchvision:vgg16", "features.2", 64),
         ("timm:legacy_xception", "act4", 2048),
         ("timm:vit_tiny_patch16_224", "blocks.10", 192),
         ("timm:swin_tiny_patch4_window7_224", "layers.3", 768),
     ],
 )
 def test_shapes_of_real_architectures(name: str, layer: str, units: int) -> None:
-    size = {"torchvision:vgg16": (64, 64), "timm:legacy_xception": (96, 96)}.get(name)
+    size = {"torchvision:vgg16": (32, 32), "timm:legacy_xception": (96, 96)}.get(name)
     net = pellucid.open(name, weights="none")
     if size:
         net = pellucid.open(net, input=pellucid.InputSpec(size=size))

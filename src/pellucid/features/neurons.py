@@ -28,10 +28,14 @@ from pellucid.features.refit import FOLDS, fit_refit
 from pellucid.features.spectrum import SAMPLES, spectrum
 from pellucid.features.table import views
 from pellucid.features.traversal import sweep
+from pellucid.models.memory import SHARE, free_bytes
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
 from pellucid.models.tail import Tail
 from pellucid.models.units import one_layer
+
+#: Units of a layer at most; what a wider one says of each would take hours.
+MOST_UNITS = 4096
 
 Known = str | os.PathLike[str] | Sequence[Any] | np.ndarray | Tensor
 Columns = str | os.PathLike[str] | Mapping[str, Sequence[Any]]
@@ -187,11 +191,20 @@ def _opened(
     tail = Tail.of(network, asked["layer"], first.x, seed=seed)
     code, run = tail.at(first.x)
     layout = Layout.of(network, asked["layer"], code)
+    _check_width(layout.cells(code).shape[-1], asked["layer"])
     answer = run(layout.finite(code))
     if not torch.isfinite(answer).all():
         raise BadInput("the output is not finite", where=network.name, cure="check the weights (pellucid health)")
     loss = choose_loss(network, first.x, answer, kind=asked["loss"], labelled=known.labels is not None)
     return tail, layout, loss, None if known.labels is None else label_numbers(known.labels, loss, answer.shape[1])
+
+
+def _check_width(units: int, layer: str) -> None:
+    """Every pair of units has a covariance, kept several times for each fold."""
+    room = SHARE * free_bytes(torch.device("cpu"))
+    if units > MOST_UNITS or 8 * units**2 * 6 * FOLDS > room:
+        cure = f"choose a layer of at most {min(MOST_UNITS, int((room / (48 * FOLDS)) ** 0.5))}, for example a code"
+        raise BadInput(f"layer {layer!r} has {units} units, whose covariance would be too large", cure=cure)
 
 
 @dataclass(frozen=True)
