@@ -84,20 +84,23 @@ def draw_cells(maps: FeatureMaps, *, most: int = MOST, seed: int = 0) -> dict[st
 
     Each layer draws by itself, so its cells do not depend on which others are looked at.
     """
-    parts: dict[str, list[Drawn]] = {name: [] for name in maps.layers}
+    found: dict[str, Drawn] = {}
     picked: dict[str, Tensor] = {}
     for step in maps:
         for name, each in step.maps.items():
             grid = (each.shape[2], each.shape[3])
             places = grid[0] * grid[1]
-            if name not in picked:
+            if name not in found:
                 picked[name] = draw(places * len(maps.stream), most, torch.Generator().manual_seed(seed))
+                found[name] = _blank(len(picked[name]), each.shape[1], step.batch.x.shape[1], grid)
             first, last = torch.searchsorted(picked[name], torch.tensor([step.rows.start, step.rows.stop]) * places)
             here = picked[name][first:last] - step.rows.start * places
             means = colour_maps(maps.network, step.batch.x, grid)
-            parts[name].append(Drawn(cells_of(each)[here], cells_of(means)[here], grid))
-    return {name: _joined(p) for name, p in parts.items()}
+            torch.index_select(cells_of(each), 0, here, out=found[name].cells[first:last])
+            torch.index_select(cells_of(means), 0, here, out=found[name].colours[first:last])
+    return found
 
 
-def _joined(parts: Sequence[Drawn]) -> Drawn:
-    return Drawn(torch.cat([p.cells for p in parts]), torch.cat([p.colours for p in parts]), parts[0].grid)
+def _blank(count: int, channels: int, colours: int, grid: tuple[int, int]) -> Drawn:
+    """Room for all cells at once: many small pieces between large maps would leave the memory in pieces too."""
+    return Drawn(torch.empty(count, channels), torch.empty(count, colours), grid)
