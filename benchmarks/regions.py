@@ -17,6 +17,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import normalize
+from timm.layers.conv2d_same import Conv2dSame
 from torch import Tensor
 from torch.nn.functional import interpolate
 from torchvision.models.feature_extraction import create_feature_extractor
@@ -50,7 +51,9 @@ class Peer:
 
     def __init__(self, net: pellucid.Network, layers: Sequence[str]):
         self.net, self.layers = net, list(layers)
-        self.extract = create_feature_extractor(net.module.eval(), {name: name for name in layers})
+        # Left alone, the tracer stops at the first of these, whose padding depends on the input's size.
+        whole = {"leaf_modules": [Conv2dSame]}
+        self.extract = create_feature_extractor(net.module.eval(), {n: n for n in layers}, tracer_kwargs=whole)
 
     def __call__(self, inputs: Sequence[str] | Tensor) -> np.ndarray:
         maps: dict[str, list[Tensor]] = {name: [] for name in self.layers}
