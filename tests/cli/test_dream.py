@@ -17,7 +17,7 @@ from PIL import Image
 import pellucid
 from pellucid.cli.main import main
 
-SMALL = ["--model", "torchvision:resnet18", "--weights", "none", "--images", "example:coffee"]
+SMALL = ["--model", "torchvision:resnet18", "--weights", "none", "--input-size", "64", "--images", "example:coffee"]
 QUICK = [*SMALL, "--size", "64", "--steps", "2"]
 
 

@@ -145,7 +145,7 @@ def test_the_detail_is_carried_and_the_photo_stays_sharp() -> None:
     ],
 )
 def test_targets(options: dict[str, Any], target: str, channel: int | None) -> None:
-    v = dreamt(network("modules"), **options)
+    v = dreamt(network("modules"), **options, steps=30)
     assert (v.options["target"], v.options["channel"]) == (target, channel)
     assert v.table[1]["score"] > v.table[0]["score"]
     assert ("rank" in v.table[1]) == (channel is not None)
@@ -231,7 +231,7 @@ def of_channels(channels: int) -> pellucid.Network:
 @pytest.mark.parametrize("from_photo", [True, False])
 def test_any_number_of_channels_and_any_size(channels: int, from_photo: bool) -> None:
     given = photo(20, 33, channels) if from_photo else None
-    v = dreamt(of_channels(channels), given, "2", size=(21, 30), channel=2, frames=4)
+    v = dreamt(of_channels(channels), given, "2", size=(21, 30), channel=2, frames=4, steps=30)
     wide = 30 * channels if channels == 4 else 30
     assert (v["picture"].shape, v["picture"].dtype) == ((21, 30, channels), np.uint8)
     assert v.pictures is not None
@@ -383,7 +383,7 @@ def test_the_layer_rises_in_a_real_photo(default_network: pellucid.Network) -> N
     "target", [pytest.param({"unit": "blocks.3:17"}, marks=pytest.mark.slow), {"channel": "zebra"}], ids=str
 )
 def test_a_channels_drawing_beats_natural_pictures(default_network: pellucid.Network, target: dict[str, str]) -> None:
-    v = pellucid.dream(default_network, **target, steps=48)
+    v = pellucid.dream(default_network, **target, steps=32)
     assert v.table[1]["percentile"] >= 99
     assert v.table[1]["rank"] <= 3
     assert 20 < v["picture"].std() < 90
