@@ -21,10 +21,7 @@ class Margin:
 
     def around(self, x: Tensor) -> Tensor:
         """Pictures [n, C, height, width] with their mirrored margin."""
-        if not self.rim:
-            return x
-        right, below = (self._far(side) for side in (self.width, self.height))
-        return pad(x, (self.rim, right, self.rim, below), mode="reflect")
+        return pad(x, (*self._rims(self.width), *self._rims(self.height)), mode="reflect") if self.rim else x
 
     def inside(self, maps: Tensor) -> Tensor:
         """The places of maps [n, C, h, w] that lie wholly in the picture; all where there would be none."""
@@ -32,13 +29,13 @@ class Margin:
         columns = self._places(self.width, maps.shape[3])
         return maps[:, :, rows, columns]
 
-    def _far(self, side: int) -> int:
-        """The margin at the far edge: at most what a mirror has to show."""
-        return min(self.rim + -(side + 2 * self.rim) % STRIDE, side - 1)
+    def _rims(self, side: int) -> tuple[int, int]:
+        """The margin before and behind a side: at most what a mirror has to show."""
+        most = side - 1
+        return min(self.rim, most), min(self.rim + -(side + 2 * self.rim) % STRIDE, most)
 
     def _places(self, side: int, places: int) -> slice:
-        if not self.rim:
-            return slice(None)
-        whole = self.rim + side + self._far(side)
-        first, last = -(-self.rim * places // whole), (self.rim + side) * places // whole
+        near, far = self._rims(side) if self.rim else (0, 0)
+        whole = near + side + far
+        first, last = -(-near * places // whole), (near + side) * places // whole
         return slice(first, last) if last > first else slice(None)

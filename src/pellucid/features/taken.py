@@ -30,8 +30,9 @@ def maps_with_gradient(network: Network, x: Tensor, names: Sequence[str]) -> dic
                 taken[name] = first_tensor(output).clone()  # the next activation may overwrite it
 
     last = max({base for base, _ in wanted.values()}, key=lambda base: known[base].order)
+    until = network.until(last)  # which may have to look at the network first, and must not meet the hooks
     with hooks(network.module, sorted({base for base, _ in wanted.values()}), take):
-        network.until(last)(x)
+        until(x)
     return {name: _map(taken[name], known[wanted[name][0]].grid, network, x, name) for name in names}
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from pellucid.core.types import View
 from pellucid.report.figures import GREY, Picture, bare, printable, title
-from pellucid.report.words import Sentence, number, percent, quoted
+from pellucid.report.words import Sentence, percent, quoted
 
 TITLE = "Which layers carry content and which carry style?"
 
@@ -19,16 +19,16 @@ COLUMNS = {
     "layer": "Layer",
     "resolution": "Grid",
     "channels": "Channels",
-    "content": "C (colour does not matter)",
-    "place": "P (arrangement matters)",
-    "both": "C·P (content)",
+    "content": "C (recoloured)",
+    "place": "P (shuffled)",
+    "both": "C·P content",
     "both_low": "from",
     "both_high": "to",
-    "chosen": "Best in resamples",
-    "style": "S (style)",
+    "chosen": "Best of resamples",
+    "style": "S style",
     "style_low": "from",
     "style_high": "to",
-    "weight": "Style weight 1/E‖G‖²",
+    "weight": "Weight 1/E‖G‖²",
     "role": "Role",
 }
 
@@ -109,18 +109,17 @@ def words(view: View) -> list[Sentence]:
     return said
 
 
-def _style_words(styles: Sequence[dict]) -> str:
+def _style_words(styles: Sequence[Mapping[str, Any]]) -> str:
     named = ", ".join(quoted(row["layer"]) for row in styles)
     low, high = min(row["style"] for row in styles), max(row["style"] for row in styles)
-    span = number(low) if np.isclose(low, high) else f"{number(low)} to {number(high)}"
+    span = f"{low:.2f}" if f"{low:.2f}" == f"{high:.2f}" else f"{low:.2f} to {high:.2f}"
     return (
-        f"Style: take {named}, each with the weight of its row, one a resolution from fine to coarse. By which channels "
-        f"are active together, and without a word about where, they tell crops of one texture from others with an AUC "
-        f"of {span}."
+        f"Style: take {named}, each with the weight in its row. By which channels are active together, and without "
+        f"a word about where, they tell crops of one picture from other pictures’ with an AUC of {span} (chance is ½)."
     )
 
 
-def _doubts(view: View, content: dict) -> list[Sentence]:
+def _doubts(view: View, content: Mapping[str, Any]) -> list[Sentence]:
     said = []
     if content["chosen"] < SURE:
         others = sorted((r for r in view.table if r is not content), key=lambda r: -r["chosen"])

@@ -56,7 +56,7 @@ def _draw_losses(axes: Axes, view: View) -> None:
         axes.plot(steps, seen, color=colour, linewidth=1.6, linestyle="-" if styled else "--", label=label)
     axes.set_yscale("log")
     low = max(1e-4, min(float(v[v > 0].min()) for v in view["losses"] if (v > 0).any()) / 2)
-    axes.set_ylim(bottom=low)
+    axes.set_ylim(low, 40 * max(1.0, float(view["losses"].max())))  # room for the legend above the curves
     axes.set_xlabel("step", fontsize=9, color=GREY)
     title(axes, "Relative loss, step by step")
     axes.tick_params(labelsize=8, colors=GREY)
