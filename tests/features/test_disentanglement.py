@@ -52,9 +52,10 @@ def test_all_units_for_all_factors_is_nothing() -> None:
 
 
 def test_more_units_than_boosting_can_take_go_to_sparse_linear_models() -> None:
-    values = np.c_[drawn(3), np.random.default_rng(1).normal(size=COUNT)]
-    noise = np.random.default_rng(2).normal(size=(COUNT, 220))
-    found = measure(np.c_[values, noise], as_factors(columns(values), COUNT), seed=0)
+    count = 300
+    values = np.c_[drawn(3, count=count), np.random.default_rng(1).normal(size=count)]
+    noise = np.random.default_rng(2).normal(size=(count, 201))
+    found = measure(np.c_[values, noise], as_factors(columns(values), count), seed=0)
     assert found.model == "lasso"
     assert found.importance.argmax(1).tolist() == [0, 1, 2, 3]
     assert found.disentanglement > 0.8

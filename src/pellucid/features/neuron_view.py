@@ -54,6 +54,10 @@ def view_of(
     seed: int,
     seconds: float,
 ) -> View:
+    """Everything that was measured of ``network``'s layer (by its fast copy ``ready``) as the view that is returned.
+
+    asked: the options as given. variational: as given; None where nobody said.
+    """
     arrays, axes = _arrays(looked)
     variational = looked.probe.tail.random if variational is None else variational
     found = _found(looked, variational)
