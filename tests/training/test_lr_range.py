@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 import pellucid
 from pellucid.report.look import look_of
 from pellucid.training.clipping import advise
-from pellucid.training.lr_range import smoothed, steepest
+from pellucid.training.lr_range import smoothed, suggestion
 from training.broken import deep, digits, opened
 
 
@@ -34,10 +34,10 @@ def test_the_suggested_rate_trains_and_the_diverging_one_does_not() -> None:
     suggested, diverged = view.options["suggested"], view.options["diverged"]
     assert 1e-3 < suggested < diverged
     trained = {rate: train(copy.deepcopy(module), rate) for rate in (suggested, 10 * diverged)}
-    assert trained[suggested] < 0.5
+    assert trained[suggested] < math.log(10) / 2  # half of chance in 40 steps
     assert not trained[10 * diverged] < 2
     look = look_of("lr_range")
-    assert "most steeply" in look.words(view)[0].text
+    assert "begin with a tenth" in look.words(view)[0].text
     assert look.figure(view).axes
 
 
@@ -60,12 +60,12 @@ def test_same_seed_same_values_and_an_opened_network_will_do() -> None:
     assert adam["lr"][0] == pytest.approx(1e-6)
 
 
-def test_the_steepest_rate_is_found_in_a_known_curve() -> None:
-    rates = np.geomspace(1e-4, 1, 81)  # 20 steps a decade
-    falls = 2 - 1 / (1 + np.exp(-4 * np.log(rates / 1e-2)))
-    lag = 4
-    assert steepest(list(rates), falls) == pytest.approx(rates[40 - lag], rel=0.06)
-    assert steepest(list(rates), np.full(81, 2.0)) is None
+def test_a_tenth_of_the_lowest_is_found_in_a_known_curve() -> None:
+    rates = np.geomspace(1e-4, 1, 81)
+    bowl = 1 + np.log10(rates / 0.1) ** 2
+    assert suggestion(rates, bowl) == pytest.approx(0.01)
+    assert suggestion(rates, np.full(81, 2.0)) is None
+    assert suggestion(rates, bowl[::-1].cumsum()) is None
     assert smoothed([3.0, 3.0, 3.0]) == pytest.approx([3, 3, 3])
 
 

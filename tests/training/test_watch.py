@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import pickle
+import warnings
 from collections.abc import Callable
 
 import pytest
@@ -304,6 +305,39 @@ def test_the_gradients_size_is_the_one_that_clipping_would_find() -> None:
     assert w.history.last.gradient_norm == pytest.approx(float(total), rel=1e-5)
 
 
+def test_shared_parameters_and_views_are_no_trap() -> None:
+    class Tied(nn.Module):
+        """One weight in two layers, outputs that are views and are written into."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.one, self.two, self.split = nn.Linear(6, 6), nn.Linear(6, 6), Halves()
+            self.two.weight = self.one.weight
+
+        def forward(self, x: Tensor) -> Tensor:
+            first, second = self.split(self.one(x))
+            first.mul_(2)
+            second = second + first
+            return self.two(torch.cat([first, second], 1).relu_())
+
+    module, x = Tied(), INPUT
+    module(x).square().sum().backward()
+    truth = [p.grad.clone() for p in module.parameters()]
+    module.zero_grad()
+    with pellucid.watch(module) as w:
+        module(x).square().sum().backward()
+    assert all(torch.equal(a, p.grad) for a, p in zip(truth, module.parameters(), strict=True))
+    assert w.history.last.gradient["two"] > 0
+    with torch.no_grad():
+        module.one.weight[0, 0] = math.inf
+    assert found(module).finding.parameter == "one.weight"
+
+
+class Halves(nn.Module):
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return x[:, :3], x[:, 3:]
+
+
 # -- what must not be accused ---------------------------------------------------------------------
 
 
@@ -527,6 +561,15 @@ def test_mistakes() -> None:
         pellucid.watch("model")
     with pytest.raises(pellucid.BadInput, match="DataParallel"):
         pellucid.watch(nn.DataParallel(Planted()))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch's own about TorchScript's future
+        scripted = torch.jit.script(nn.Linear(2, 2))
+    with pytest.raises(pellucid.BadInput, match="TorchScript"):
+        pellucid.watch(scripted)
+    with pytest.raises(pellucid.BadInput, match="compile"):
+        pellucid.watch(torch.compile(nn.Linear(2, 2)))
+    with pytest.raises(pellucid.BadInput, match="loss"):
+        pellucid.watch(Planted(), loss=F.cross_entropy)
     w: Watch = pellucid.watch(Planted())
     with w, pytest.raises(pellucid.BadInput, match="already"), w:
         pass

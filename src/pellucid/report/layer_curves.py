@@ -91,7 +91,7 @@ def draw_losses(axes: Axes, curves: Mapping[str, tuple[np.ndarray, str]], text: 
 
 
 def draw_range(axes: Axes, rates: np.ndarray, losses: np.ndarray, suggested: float | None, whose: str = "") -> None:
-    """The loss over the learning rate, and the rate at which it falls most steeply. whose: what was trained."""
+    """The loss over the learning rate, and the rate to begin with. whose: what was trained."""
     axes.plot(rates, losses, color=OWN, linewidth=1.8)
     axes.set_xscale("log")
     axes.set_xlabel("learning rate", fontsize=8.5, color=GREY)

@@ -88,7 +88,7 @@ class BackwardPass:
 
     @property
     def weight_norm(self) -> float:
-        """The size of all parameters' gradients together, as ``clip_grad_norm_`` would find it."""
+        """The size of all parameters' gradients together, as ``clip_grad_norm_`` finds it where each is used once."""
         return math.sqrt(sum(g.norm * g.norm for g in self.gradients if g.made and g.at in g.of.weights))
 
 

@@ -6,7 +6,7 @@ import copy
 import itertools
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -50,9 +50,9 @@ def lr_range(
     optimizer: "sgd" (momentum 0.9), "adam" or "adamw". steps: at most so many; it ends where the loss has become four
     times its lowest, or is not finite.
 
-    Gives lr and loss [step] (the smoothed loss; its running mean is bias-corrected) and ``options["suggested"]``, the
-    rate at which it falls most steeply, where it falls at all (None otherwise); ``options["diverged"]`` is where it
-    ended. The model itself is not touched, and draws come from the seed.
+    Gives lr and loss [step] (the smoothed loss; its running mean is bias-corrected) and ``options["suggested"]``, a
+    tenth of the rate at which it was lowest, where it falls at all (None otherwise); ``options["diverged"]`` is where
+    it ended. The model itself is not touched, and draws come from the seed.
     """
     began = time.perf_counter()
     _check(optimizer, lowest, highest, steps)
@@ -62,7 +62,7 @@ def lr_range(
     if len(losses) < 2:
         raise BadInput("the loss is not finite at the start", where="lr_range", cure="see pellucid health MODEL")
     smooth = smoothed(losses)
-    suggested = steepest(rates, smooth)
+    suggested = suggestion(rates, smooth)
     arrays = {"lr": np.asarray(rates), "loss": smooth, "raw": np.asarray(losses)}
     return View(
         kind="lr_range",
@@ -132,15 +132,13 @@ def smoothed(losses: list[float]) -> np.ndarray:
     return np.asarray(out)
 
 
-def steepest(rates: list[float], smooth: np.ndarray) -> float | None:
-    """The rate at which the loss falls most for a change of the rate's logarithm, before its lowest; None where the
-    loss nowhere falls by 2 %.
+def suggestion(rates: Sequence[float], smooth: np.ndarray) -> float | None:
+    """A tenth of the rate at which the loss was lowest; None where it nowhere falls by 2 %.
 
-    A running mean lags by SMOOTH / (1 − SMOOTH) steps, in which the rate has grown.
+    Where the loss falls most steeply is often read off instead. In a deep network that is where the excess of the
+    first logits melts away, at rates at which nothing is learnt.
     """
     lowest = int(smooth.argmin())
     if lowest < 2 or smooth[lowest] > 0.98 * smooth[0]:
         return None
-    slopes = np.gradient(smooth[: lowest + 1], np.log(rates[: lowest + 1]))
-    lag = round(SMOOTH / (1 - SMOOTH))
-    return float(f"{rates[max(0, int(slopes.argmin()) - lag)]:.1e}")
+    return float(f"{rates[lowest] / 10:.1e}")

@@ -53,11 +53,26 @@ def watch(
     module = model.module if isinstance(model, Network) else model
     if not isinstance(module, nn.Module):
         raise BadInput(f"a {type(module).__name__} cannot be watched", where="watch", cure="pass an nn.Module")
+    _refuse_unwatchable(module)
+    if loss is not None and not isinstance(loss, nn.Module):
+        cure = "pass a module such as nn.CrossEntropyLoss(), or leave loss= away"
+        raise BadInput(f"the loss is a {type(loss).__name__}", where="watch", cure=cure)
+    optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer or [])
+    return Watch(module, optimizers, loss, action)
+
+
+def _refuse_unwatchable(module: nn.Module) -> None:
+    """Modules whose parts run where no hook is called."""
     if isinstance(module, nn.DataParallel):
         what = "DataParallel runs copies of the module, which nobody can watch"
         raise BadInput(what, where="watch", cure="watch a plain module on one device, or DistributedDataParallel's")
-    optimizers = [optimizer] if isinstance(optimizer, Optimizer) else list(optimizer or [])
-    return Watch(module, optimizers, loss, action)
+    if hasattr(module, "_orig_mod"):
+        what = "torch.compile fuses the module's parts, and nothing can be seen in between"
+        raise BadInput(what, where="watch", cure="watch the module before it is compiled, while you look for the cause")
+    if isinstance(module, torch.jit.ScriptModule):
+        raise BadInput(
+            "a TorchScript module calls no hooks", where="watch", cure="watch the module that it was made of"
+        )
 
 
 class Watch:

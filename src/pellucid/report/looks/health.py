@@ -204,7 +204,7 @@ def range_words(suggested: float | None, diverged: float | None, scheme: str | N
         yield Sentence("warning", "At no learning rate does the loss fall by as much as 2 %: something else is wrong.")
         return
     end = f", and diverges at {number(diverged)}" if diverged is not None else ""
-    text = (
-        f"The loss falls most steeply at a learning rate of {number(suggested)}{end}: take {number(suggested)} or less."
-    )
+    whose = f"With {_SCHEMES[scheme]} the loss" if scheme else "The loss"
+    lowest = number(10 * suggested)
+    text = f"{whose} is lowest at a learning rate of {lowest}{end}: begin with a tenth of it, {number(suggested)}."
     yield Sentence("fact", text)

@@ -12,11 +12,11 @@ from pellucid.report.words import Sentence
 
 TITLE = "Learning rates at which the loss falls"
 
-COLUMNS = {"suggested": "Steepest at", "diverged": "Diverges at", "start": "Loss at first", "lowest": "Lowest"}
+COLUMNS = {"suggested": "Begin with", "diverged": "Diverges at", "start": "Loss at first", "lowest": "Lowest"}
 
 
 def figure(view: View) -> Figure:
-    """The smoothed loss over the rate, and the rate at which it falls most steeply."""
+    """The smoothed loss over the rate, and the rate to begin with."""
     drawn = Picture(figsize=(6.5, 4), layout="constrained")
     draw_range(drawn.subplots(), view["lr"], view["loss"], view.options["suggested"])
     return drawn
