@@ -29,24 +29,22 @@ def add_to(app: typer.Typer) -> None:
 
 def dream(
     image: Annotated[
-        str | None, typer.Argument(metavar="[IMAGE]", help="A photo to dream into (example:cat); without one, noise.")
+        str | None, typer.Argument(metavar="IMAGE", help="A photo to dream into (example:cat); without one, noise.")
     ] = None,
     layer: Annotated[
         str | None,
-        typer.Option("--layer", "-l", help="A name, or stage:3. [default: the last stage but one]"),
+        typer.Option("--layer", "-l", help="A name, or stage:3; by default the last stage but one."),
     ] = None,
     channel: Annotated[
         str | None, typer.Option("--channel", "-c", help="One of its channels by number, or a class by its name.")
     ] = None,
     unit: Annotated[str | None, typer.Option(help="LAYER:CHANNEL, or LAYER:CHANNEL@ROW,COLUMN for one place.")] = None,
     size: Annotated[
-        str | None, typer.Option(help="Of the picture: its longer side, or HEIGHTxWIDTH. [default: 600; noise as fed]")
+        str | None, typer.Option(help="The picture's longer side (of a photo 600), or HEIGHTxWIDTH.")
     ] = None,
     octaves: Annotated[int, typer.Option(help="At how many sizes it dreams into a photo.")] = 4,
     scale: Annotated[float, typer.Option(help="How much larger each of these sizes is than the last.")] = 1.4,
-    steps: Annotated[
-        int | None, typer.Option(help="At each size; from noise altogether. [default: 20; from noise 256]")
-    ] = None,
+    steps: Annotated[int | None, typer.Option(help="At each size (20); in Fourier mode altogether (256).")] = None,
     step: Annotated[float, typer.Option(help="The mean change of a shade, of 255, by one step.")] = 1.5,
     jitter: Annotated[int, typer.Option(help="Pixels by which each step's picture is rolled at most.")] = 32,
     mode: Annotated[
@@ -54,7 +52,7 @@ def dream(
     ] = "auto",
     images: Annotated[
         list[str] | None,
-        typer.Option(help="Natural pictures or folders to hold it against; repeatable; none. [default: example:*]"),
+        typer.Option(help="Natural pictures or folders to hold it against, or none; repeatable."),
     ] = None,
     animate: Annotated[
         str | None, typer.Option(help="Also a film of the steps: gif, webp, or a file's name that ends so.")

@@ -103,7 +103,7 @@ def _draw_scale(axes: Axes, view: View) -> None:
     axes.hist(natural, bins=24, color=_NATURAL)
     for name, colour in (("start", _START), ("dream", _DREAM)):
         axes.axvline(rows[name]["score"], color=colour, linewidth=2, label=f"{name} {number(rows[name]['score'])}")
-    axes.set_xlabel(_measure(view), fontsize=9, color=GREY)
+    axes.set_xlabel(_measure(view).removeprefix("the "), fontsize=9, color=GREY)
     axes.legend(fontsize=8.5, frameon=False)
     _plain(axes, f"among {_natural_in_words(view)}")
 
@@ -133,7 +133,7 @@ def words(view: View) -> list[Sentence]:
 
 
 def _climb_words(view: View, start: Mapping[str, Any], end: Mapping[str, Any]) -> Iterator[Sentence]:
-    rose = f"For {quoted(view.options['target'])} the {_measure(view)} went from {number(start['score'])} to"
+    rose = f"For {quoted(view.options['target'])} {_measure(view)} went from {number(start['score'])} to"
     yield Sentence("fact", f"{rose} {number(end['score'])} in {whole(len(view['climb']))} steps{_speed(end)}.")
     if view.options["before_activation"]:
         yield Sentence("fact", "It is measured before the layer’s activation, where a silent unit still has a slope.")
@@ -154,7 +154,7 @@ def _measure(view: View) -> str:
     if options["channel"] is None:
         return "half the mean squared activation"
     several = options["at"] is None and max(options["places"]) > 1
-    return "mean activation of all places" if several else "activation"
+    return "the mean activation of all places" if several else "the activation"
 
 
 def _speed(end: Mapping[str, Any]) -> str:
