@@ -10,8 +10,11 @@ from pellucid.core.types import View
 from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.words import Sentence, percent, quoted
 
-#: Pictures whose names are written beside their points.
+#: Of more pictures no names are written beside their points.
 _NAMED = 20
+
+#: The room that a name takes, as shares of the plot's extent: to the right and up.
+_TEXT = np.array([0.5, 0.06])
 
 TITLE = "Codes"
 
@@ -36,7 +39,7 @@ def figure(view: View) -> Figure:
         title(axes, f"{printable(layer, 40)}\nof what differs the axes show {percent(float(shares.sum()))}")
         axes.set_xticks([])
         axes.set_yticks([])
-        axes.margins(0.18)
+        axes.margins(x=0.3, y=0.1)
         axes.spines[:].set_color("#d1d5db")
     return drawn
 
@@ -51,9 +54,16 @@ def plane_of(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _write_names(axes: Axes, places: np.ndarray, names: tuple[str, ...]) -> None:
-    for place, name in zip(places, names, strict=True):
-        text = printable(name, 24)
-        axes.annotate(text, place, (4, 4), textcoords="offset points", fontsize=8, color=GREY, parse_math=False)
+    """Names beside their points, left out where they would lie over one that is written."""
+    extent = np.maximum(np.ptp(places, axis=0), 1e-12)
+    written: list[np.ndarray] = []
+    for place, name in zip(places / extent, names, strict=True):
+        if any((np.abs(place - other) < _TEXT).all() for other in written):
+            continue
+        written.append(place)
+        text = printable(name, 18)
+        style = {"fontsize": 8, "color": GREY, "parse_math": False}
+        axes.annotate(text, tuple(place * extent), (4, 4), textcoords="offset points", **style)
 
 
 def words(view: View) -> list[Sentence]:
