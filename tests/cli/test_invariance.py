@@ -60,7 +60,7 @@ def test_words_and_table_on_the_terminal(
     code, out, err = call(monkeypatch, capfd, digits, *NET, "--layer", "layer1", "--transform", "shift:8,0")
     assert code == 0, err
     assert "Averaged over the whole map" in out
-    assert "D_eq (undone)" in out
+    assert "D_eq" in out
     assert "Only 20 pictures" in err
     assert "no probe" in err
     assert out.strip().splitlines()[-1].startswith("report: ")

@@ -38,7 +38,7 @@ def invariance(
     ] = "hflip",
     layer: Annotated[
         list[str] | None,
-        typer.Option("--layer", "-l", help="Repeatable: a name, a glob, stage:2. [default: one a resolution]"),
+        typer.Option("--layer", "-l", help="Repeatable: a name, a glob, stage:2; by default one a resolution."),
     ] = None,
     labels: Annotated[
         Path | None,

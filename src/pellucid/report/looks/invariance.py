@@ -20,18 +20,18 @@ TITLE = "Which layer still sees the difference?"
 COLUMNS = {
     "layer": "Layer",
     "resolution": "Grid",
-    "d_inv": "D_inv (changes)",
-    "d_eq": "D_eq (undone)",
-    "d_map": "D_map (channels mapped)",
-    "d_inv_pooled": "D_inv of the average",
-    "cka": "CKA (same information, not invariance)",
+    "d_inv": "D_inv",
+    "d_eq": "D_eq",
+    "d_map": "D_map",
+    "d_inv_pooled": "of average",
     "probe": "Probe",
     "probe_low": "from",
     "probe_high": "to",
-    "probe_parts": "Probe on parts",
+    "probe_parts": "of parts",
     "probe_parts_low": "from",
     "probe_parts_high": "to",
-    "parity_floor": "D_eq of the grid alone",
+    "cka": "CKA: same, not invariant",
+    "parity_floor": "Grid alone",
 }
 
 #: Fewer pictures than this give wide intervals.
@@ -305,9 +305,10 @@ def _measure_words(view: View) -> Iterator[Sentence]:
         if first is not last:
             text += f" ({quoted(first['layer'])}: {percent(first['d_inv_pooled'])})"
         yield Sentence("fact", text + ".")
-    kept = [r for r in view.table if r["d_eq"] is not None and r["d_inv"] is not None]
-    if kept and any(r["d_eq"] != r["d_inv"] for r in kept):
-        best = min(kept, key=lambda r: r["d_eq"])
+    known = [r for r in view.table if r["d_eq"] is not None and r["d_inv"]]
+    kept = [r for r in known if r["d_eq"] < r["d_inv"]]
+    if kept:
+        best = min(kept, key=lambda r: r["d_eq"] / r["d_inv"])
         text = f"Place by place the map follows the picture best at {quoted(best['layer'])}: what changes by "
         yield Sentence("fact", f"{text}{best['d_inv']:.2f} is, with the transform undone, {best['d_eq']:.2f}.")
 
