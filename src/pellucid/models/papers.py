@@ -72,7 +72,9 @@ def paper_layer(name: str, layers: Sequence[Layer], *, where: str = "") -> list[
     Raises BadInput where the name is one, but means nothing in this network or several things.
     """
     stages = _stages(layers) if is_paper_name(name) else None
-    return [] if stages is None else [_found(name, stages, where)]
+    if stages is None or _beyond(name, stages):
+        return []
+    return [_found(name, stages, where)]
 
 
 def required(name: str, layers: Sequence[Layer], *, where: str = "") -> str:
@@ -88,6 +90,12 @@ def required(name: str, layers: Sequence[Layer], *, where: str = "") -> str:
 def is_paper_name(name: str) -> bool:
     """Whether a text has the form of a paper's layer name."""
     return any(p.fullmatch(name) for p in (_STAGED, _POOL, _KERAS, _RUNNING, _BARE))
+
+
+def _beyond(name: str, stages: _Stages) -> bool:
+    """Whether a number alone is larger than there are convolutions: then it is some other name, mistyped."""
+    match = _BARE.fullmatch(name)
+    return match is not None and int(match[2]) > sum(map(len, stages.convolutions))
 
 
 def _found(name: str, stages: _Stages, where: str) -> str:
@@ -135,13 +143,11 @@ def _ambiguous(name: str, stages: _Stages) -> BadInput:
     match = _BARE.fullmatch(name)
     assert match is not None, name  # the last of the forms
     kind, number = match[1], int(match[2])
-    readings = []
-    if number <= sum(map(len, stages.convolutions)):
-        stage, nth = stages.running(number)
-        readings.append(f"{kind}{stage}_{nth} (the {_nth(number)} of all, as the PyTorch tutorial counts)")
+    stage, nth = stages.running(number)
+    readings = [f"{kind}{stage}_{nth} (the {_nth(number)} of all, as the PyTorch tutorial counts)"]
     if number <= len(stages.convolutions):
         readings.append(f"{kind}{number}_1 (the first of stage {number}, as the papers count)")
-    cure = f"write {' or '.join(readings)}" if readings else stages.told()
+    cure = f"write {' or '.join(readings)}"
     return BadInput(f"{name!r} does not say whether it counts convolutions or stages", cure=cure)
 
 

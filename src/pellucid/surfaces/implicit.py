@@ -17,10 +17,10 @@ from pellucid.core.progress import track
 from pellucid.surfaces.patch import Method, Patch, fit_patches
 
 #: Up to so many points are one fit (a dense system of four times as many unknowns).
-WHOLE = 1000
+WHOLE = 500
 
 #: Points of the coarse fit, and of each small one.
-COARSE, NEIGHBOURS = 600, 40
+COARSE, NEIGHBOURS = 400, 40
 
 #: The share of a ball's radius within which its points need no other ball.
 _CORE = 0.55
