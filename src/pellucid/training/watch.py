@@ -174,12 +174,14 @@ class Watch:
         if not seen.at_once:
             read_all(seen.observations)
         self._note_near(seen)
+        learns = any(t.grad_fn is not None for t in seen.result)
+        if learns:
+            self._row.activation |= _by_layer(seen)
         try:
             if any(o.bad for o in seen.observations):
                 self._judge(seen, again)
             outermost = seen.ended[-1]
-            if any(t.grad_fn is not None for t in seen.result):
-                self._row.activation |= _by_layer(seen)
+            if learns:
                 self._graphs = [g for g in self._graphs if any(h.hooks_dict_ref() is not None for h in g[:1])]
                 self._graphs.append(watch_graph(seen, outermost.began, self._at_node))
         finally:

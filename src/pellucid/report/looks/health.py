@@ -162,7 +162,7 @@ def _loss(value: float | None) -> str:
 def _loss_words(view: View) -> Iterator[Sentence]:
     options = view.options
     chance, loss = options["loss_of_chance"], options["loss"]
-    what = f"{options['count']} inputs" if options["inputs"] == "given" else f"{options['count']} inputs of noise"
+    what = f"{options['count']} input{'s' * (options['count'] != 1)}{' of noise' * (options['inputs'] == 'noise')}"
     said = f"On {what}, labels {options['labels']}, the {options['loss_name']} is {_loss(loss)}"
     if chance is None:
         yield Sentence("fact", f"{said}.")
@@ -185,10 +185,9 @@ def _clip_words(view: View) -> Iterator[Sentence]:
         return
     mended = any(p["trains"] for p in view.options["problems"])
     whose = "With the advised weights the gradients" if mended else "The gradients"
-    text = (
-        f"{whose} of {len(norms)} parts of the batch have norms from {number(min(norms))} to {number(max(norms))}. "
-        f"Clip those that stand out: {view.options['clip_python']}"
-    )
+    span = f"from {number(min(norms))} to {number(max(norms))}" if len(norms) > 1 else f"of {number(norms[0])}"
+    parts = f"{len(norms)} parts of the batch have norms" if len(norms) > 1 else "the batch have a norm"
+    text = f"{whose} of {parts} {span}. Clip those that stand out: {view.options['clip_python']}"
     yield Sentence("fact", text)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from pellucid.core.types import View
 from pellucid.report.figures import GREY, WARNING, Picture, title
@@ -41,6 +42,7 @@ def figure(view: View) -> Figure:
     norms = np.where(view["gradient_norm"] > 0, view["gradient_norm"], np.nan)
     axes.plot(steps, norms, color=OWN, linewidth=1.6, marker="o" if len(steps) < 40 else None, markersize=3)
     axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("step", fontsize=8.5, color=GREY)
     quiet(axes)
     title(axes, "Norm of all gradients, before clipping")
