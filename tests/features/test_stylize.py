@@ -15,6 +15,7 @@ from pellucid.core.errors import BadInput
 from pellucid.core.progress import listening
 from pellucid.features.gram import moments
 from pellucid.features.margin import Margin
+from pellucid.features.style import recommended
 from pellucid.features.stylize import plan
 from pellucid.features.taken import maps_with_gradient
 from pellucid.features.transfer import Target
@@ -170,7 +171,27 @@ def test_a_grey_network_and_odd_sizes() -> None:
     assert (view["result"][..., 0] == view["result"][..., 2]).all()
 
 
-def test_the_recommended_layers_are_taken(default_network: pellucid.Network) -> None:
+def test_the_recommended_layers_are_taken() -> None:
+    net = nets.network("modules")
+    advice = pellucid.style(net)
+    view = pellucid.stylize(net, picture(), picture(seed=1), steps=2)
+    content, style = recommended(advice)
+    assert (view.options["content_layers"], view.options["style_layers"]) == (tuple(content), tuple(style))
+    some = pellucid.stylize(net, picture(), picture(seed=1), content_layers="conv1", steps=2)
+    assert some.options["content_layers"] == ("conv1",)
+    assert some.options["style_layers"] == tuple(style)
+
+
+def test_the_default_network_with_given_layers(default_network: pellucid.Network) -> None:
+    layers = {"content_layers": "blocks.1.1", "style_layers": ["blocks.0.0", "blocks.2.0"]}
+    view = pellucid.stylize(default_network, "example:cat", "example:gravel", steps=25, size=64, **layers)
+    assert view["result"].shape == (64, 96, 3)
+    style = [(row["before"], row["after"]) for row in view.table if row["role"] == "style"]
+    assert np.mean([a for _, a in style]) < np.mean([b for b, _ in style]) / 2
+
+
+@pytest.mark.slow
+def test_the_default_network_by_itself(default_network: pellucid.Network) -> None:
     """On the default network and real pictures: what ``style`` recommends, and both losses in a few steps."""
     view = pellucid.stylize(default_network, "example:cat", "example:gravel", steps=12, size=64)
     assert view.options["content_layers"] == ("blocks.1.1",)

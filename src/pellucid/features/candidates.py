@@ -51,12 +51,16 @@ def _ends(parts: Sequence[Layer]) -> list[Layer]:
     """Blocks, and of a convolution with the norm and the activation behind it the last."""
     kept: list[Layer] = []
     for layer in parts:
-        run = bool(kept) and (kept[-1].leaf or not _mixes(kept[-1])) and kept[-1].grid.size == layer.grid.size
+        run = bool(kept) and (kept[-1].leaf or not _mixes(kept[-1])) and _size(kept[-1]) == _size(layer)
         if run and not _mixes(layer):
             kept[-1] = layer
         else:
             kept.append(layer)
     return kept
+
+
+def _size(layer: Layer) -> tuple[int, int] | None:
+    return layer.grid and layer.grid.size
 
 
 def _mixes(layer: Layer) -> bool:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
@@ -89,11 +90,11 @@ def plan(
     samples = as_sample(content), as_sample(style)
     layers = _layers(network, content_layers, style_layers, seed)
     names = list(dict.fromkeys(chain(*layers)))
-    canvases = [canvas_for(network, sample, names, size) for sample in samples]
+    ours, theirs = canvases = [canvas_for(network, sample, names, size) for sample in samples]
     ready = network.prepared(keep=names)
     with untouched(ready.module):
         rim = WIDTH if all(c.free for c in canvases) else 0
-        transfer = transfer_between(ready, *(c.x for c in canvases), *layers, strength=strength, rim=rim)
+        transfer = transfer_between(ready, ours.x, theirs.x, *layers, strength=strength, rim=rim)
     return Plan(transfer, (samples[0].name, samples[1].name), size, tuple(_notes(network, samples, canvases)))
 
 
@@ -145,18 +146,18 @@ def check_steps(steps: int) -> None:
 
 def _view(plan: Plan, steps: int, network: Network, seed: int, began: float) -> View:
     transfer = plan.transfer
-    pictures = [network.input.pictures(x) for x in (transfer.content, transfer.style, transfer.x)]
-    final = _final(transfer, pictures[2])
+    content, style, result = (_pixels(network, x) for x in (transfer.content, transfer.style, transfer.x))
+    before, after = _losses(transfer, content), _losses(transfer, result)
     losses = np.array([list(each.values()) for each in transfer.losses], np.float64).T
-    arrays = {n: p[0] for n, p in zip(("content", "style", "result"), pictures, strict=True)} | {"losses": losses}
+    arrays = {"content": content, "style": style, "result": result, "losses": losses}
     spatial = ("height", "width", "channel")
     return View(
         kind="stylize",
         arrays=arrays,
         axes=dict.fromkeys(("content", "style", "result"), spatial) | {"losses": ("layer", "step")},
         table=tuple(
-            {"layer": name, "role": role, "before": first, "after": final[role, name]}
-            for (role, name), first in transfer.losses[0].items()
+            {"layer": name, "role": role, "before": first, "after": after[role, name]}
+            for (role, name), first in before.items()
         ),
         options={
             "content_layers": tuple(transfer.kept),
@@ -172,9 +173,16 @@ def _view(plan: Plan, steps: int, network: Network, seed: int, began: float) -> 
     )
 
 
-def _final(transfer: Transfer, picture: np.ndarray) -> dict[tuple[str, str], float]:
-    """The losses of the picture as it is saved, in 8 bits."""
-    pixels = torch.from_numpy(picture).movedim(-1, 1).to(transfer.content)
+def _pixels(network: Network, x: Tensor) -> np.ndarray:
+    """What entered the network, [1, C, h, w], as a picture: uint8 [h, w, 3]."""
+    pictures = network.input.pictures(x)
+    assert pictures is not None  # a plan refuses matrices
+    return pictures[0]
+
+
+def _losses(transfer: Transfer, picture: np.ndarray) -> dict[tuple[str, str], float]:
+    """The losses of a picture as it is saved, in 8 bits: the content's own are 0 but for that."""
+    pixels = torch.from_numpy(picture[None]).movedim(-1, 1).to(transfer.content)
     pixels = pixels[:, : transfer.network.input.channels]  # greys are shown three times
     with untouched(transfer.network.module), torch.no_grad():
         parts = transfer.parts(transfer.network.input.normalise(pixels))

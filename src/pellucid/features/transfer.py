@@ -61,7 +61,10 @@ class Transfer:
     strength: float
     rim: int
     losses: list[dict[tuple[str, str], float]] = field(default_factory=list)
-    x: Tensor | None = None
+    x: Tensor = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.x = self.content
 
     def climb(self, steps: int) -> Iterator[None]:
         """One step after the other, from the content on; ``x`` is then the picture as it enters the network."""
@@ -71,7 +74,6 @@ class Transfer:
         draw = lambda p: self._entering((start + _unsquashed(waves, p)).sigmoid())  # noqa: E731
         resting = torch.zeros_like(waves.start(torch.Generator())).to(self.content.device)
         way = Climb(draw, lambda x, _: x, lambda x: -self._loss(x)[None], Adam(RATE))
-        self.x = self.content
         for parameters, _ in ascend(resting, way, steps, torch.Generator()):
             with torch.no_grad():
                 self.x = draw(parameters)

@@ -22,6 +22,7 @@ COLUMNS = {
 
 # Paul Tol's bright blue, and reds to yellows from fine to coarse layers.
 _CONTENT = "#4477aa"
+_NOTHING = 1e-6
 _STYLES = ("#aa3377", "#ee6677", "#ee8866", "#ccbb44", "#bbbbbb")
 
 
@@ -51,12 +52,13 @@ def _draw_losses(axes: Axes, view: View) -> None:
         styled = row["role"] == "style"
         colour = _STYLES[drawn % len(_STYLES)] if styled else _CONTENT
         drawn += styled
-        seen = np.where(losses > 0, losses, np.nan)  # at the start the content has none, which has no logarithm
+        seen = np.where(losses > _NOTHING, losses, np.nan)  # as the content's at the start, which is nothing
         label = f"{row['role']} {printable(row['layer'], 20)}"
         axes.plot(steps, seen, color=colour, linewidth=1.6, linestyle="-" if styled else "--", label=label)
     axes.set_yscale("log")
-    low = max(1e-4, min(float(v[v > 0].min()) for v in view["losses"] if (v > 0).any()) / 2)
-    axes.set_ylim(low, 40 * max(1.0, float(view["losses"].max())))  # room for the legend above the curves
+    shown = view["losses"][view["losses"] > _NOTHING]
+    low, high = (float(shown.min()), float(shown.max())) if shown.size else (0.1, 1.0)
+    axes.set_ylim(low / 2, 40 * high)  # room for the legend above the curves
     axes.set_xlabel("step", fontsize=9, color=GREY)
     title(axes, "Relative loss, step by step")
     axes.tick_params(labelsize=8, colors=GREY)
