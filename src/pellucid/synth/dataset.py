@@ -89,7 +89,7 @@ def write_dataset(folder: Path, wish: Wish, plan: Plan) -> dict[str, Any]:
             _write(folder, picture, told, row, plan)
             for kind in wish.formats:
                 _placed(folder / "models" / f"{stem}.{kind}").write_bytes(export.encoded(scene, kind))
-            lines.write(json.dumps({**scene.facts(), "image": row["image"]}, ensure_ascii=False) + "\n")
+            lines.write(json.dumps({**scene.facts(), "image": row["path"]}, ensure_ascii=False) + "\n")
             if len(shown) < SHOWN:
                 shown.append(thumb(picture.image))
     Image.fromarray(sheet(shown)).save(folder / "sheet.png")
@@ -101,7 +101,7 @@ def write_dataset(folder: Path, wish: Wish, plan: Plan) -> dict[str, Any]:
     return {
         "images": len(told.rows),
         "splits": dict(Counter(r["split"] for r in told.rows)),
-        "classes": dict(Counter(r["image"].split("/")[1] for r in told.rows)),
+        "classes": dict(Counter(r["path"].split("/")[1] for r in told.rows)),
         "kinds": told.kinds,
         "boxes": len(told.annotations),
         "points": sum(len(json.loads(r["points"])) for r in told.rows),
@@ -115,7 +115,8 @@ def _row(picture: Rendered, told: _Growing, plan: Plan, image: str, mask: str) -
     found = truth.boxes(picture)
     seen = {f"seen_{k.replace(' ', '_')}": n for k, n in truth.counts(picture).items()}
     return {
-        "image": image,
+        "image": Path(image).name,
+        "path": image,
         "split": plan.split(scene),
         "mask": mask,
         **scene.labels,
@@ -128,18 +129,18 @@ def _row(picture: Rendered, told: _Growing, plan: Plan, image: str, mask: str) -
 
 
 def _write(folder: Path, picture: Rendered, told: _Growing, row: Mapping[str, Any], plan: Plan) -> None:
-    Image.fromarray(picture.image).save(_placed(folder / row["image"]))
+    Image.fromarray(picture.image).save(_placed(folder / row["path"]))
     labels = truth.kind_mask(picture, tuple(told.kinds))
     Image.fromarray(labels).save(_placed(folder / row["mask"]))
     height, width = labels.shape
     told.rows.append(dict(row))
-    told.images.append({"id": len(told.rows), "file_name": row["image"], "width": width, "height": height})
+    told.images.append({"id": len(told.rows), "file_name": row["path"], "width": width, "height": height})
     boxes = truth.boxes(picture)
     for i, part in enumerate(picture.scene.parts):
         if part.name in boxes:
             told.annotations.append(_annotation(picture.parts == i, boxes[part.name], part.kind, told))
     if plan.yolo:
-        text = Path(row["image"].replace("images/", "labels/", 1)).with_suffix(".txt")
+        text = Path(row["path"].replace("images/", "labels/", 1)).with_suffix(".txt")
         lines = [_yolo_line(told.kinds.index(picture.scene[n].kind), b, width, height) for n, b in boxes.items()]
         _placed(folder / text).write_text("".join(lines), encoding="utf-8")
 
@@ -204,7 +205,7 @@ def _write_yolo(folder: Path, told: _Growing) -> None:
     """The lists of pictures by split and the file that names them, beside the labels/ that mirror images/."""
     splits = dict.fromkeys(r["split"] for r in told.rows)
     for split in splits:
-        names = [f"./{r['image']}\n" for r in told.rows if r["split"] == split]
+        names = [f"./{r['path']}\n" for r in told.rows if r["split"] == split]
         (folder / f"{split}.txt").write_text("".join(names), encoding="utf-8")
     lines = ["path: .", *(f"{s}: {s}.txt" for s in splits), "names:"]
     lines += [f"  {k}: {json.dumps(n)}" for k, n in enumerate(told.kinds)]

@@ -139,11 +139,30 @@ def open_edges(m: Mesh) -> int:
     return int((count > 1).sum() + len(np.setxor1d(there, back)))
 
 
+#: An odd direction, so that a ray hardly meets an edge.
+_ODD = np.linalg.qr(np.array([[0.61, 0.37, 0.71], [0.29, -0.83, 0.47], [0.73, 0.11, -0.67]]))[0]
+
+
 def inside(m: Mesh, points: np.ndarray) -> np.ndarray:
-    """Which of the points [k, 3] lie inside a closed mesh: their winding number is one (van Oosterom and Strackee)."""
-    corners = m.vertices[m.faces][None] - np.asarray(points, np.float64)[:, None, None]
-    a, b, c = corners[:, :, 0], corners[:, :, 1], corners[:, :, 2]
-    la, lb, lc = (np.linalg.norm(v, axis=2) for v in (a, b, c))
-    ab, bc, ca = ((u * v).sum(2) for u, v in ((a, b), (b, c), (c, a)))
-    solid = np.arctan2((a * np.cross(b, c)).sum(2), la * lb * lc + ab * lc + bc * la + ca * lb)
-    return solid.sum(1) > np.pi
+    """Which of the points [k, 3] lie inside a closed mesh: a ray from there leaves it an odd number of times."""
+    corners = (m.vertices @ _ODD)[m.faces]
+    flat, low, high = corners[..., :2], corners[..., :2].min(1), corners[..., :2].max(1)
+    found = np.zeros(len(points), bool)
+    for start in range(0, len(points), 256):
+        part = np.asarray(points[start : start + 256], np.float64) @ _ODD
+        x, y = part[:, 0, None], part[:, 1, None]
+        near = (low[:, 0] <= x) & (high[:, 0] >= x) & (low[:, 1] <= y) & (high[:, 1] >= y)
+        point, face = np.nonzero(near)
+        weights = _barycentric(flat[face], part[point, :2])
+        met = (weights >= 0).all(1) & ((weights * corners[face, :, 2]).sum(1) > part[point, 2])
+        found[start : start + 256] = np.bincount(point[met], minlength=len(part)) % 2 == 1
+    return found
+
+
+def _barycentric(triangles: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Weights [n, 3] of points [n, 2] in their triangles [n, 3, 2]; negative ones for what is outside or flat."""
+    a, b, c = (triangles[:, k] for k in range(3))
+    turn = lambda p, q, r: (q[:, 0] - p[:, 0]) * (r[:, 1] - p[:, 1]) - (q[:, 1] - p[:, 1]) * (r[:, 0] - p[:, 0])  # noqa: E731
+    area = turn(a, b, c)
+    parts = np.stack([turn(points, b, c), turn(a, points, c), turn(a, b, points)], 1)
+    return np.where(area[:, None] == 0, -1.0, parts / np.where(area == 0, 1.0, area)[:, None])

@@ -111,8 +111,8 @@ def project(camera: Camera, points: np.ndarray, height: int, width: int) -> tupl
     """Where points [n, 3] are on the screen: x, y in pixels, and how far along the camera's axis."""
     right, up, forward = camera.axes @ (points - np.array(camera.eye)).T
     if camera.field:
-        with np.errstate(divide="ignore", invalid="ignore"):  # what is beside or behind the camera is left out later
-            scale = height / 2 / np.tan(np.radians(camera.field) / 2) / forward
+        # What is level with the camera has no place on the screen; it is left out later.
+        scale = height / 2 / np.tan(np.radians(camera.field) / 2) / np.where(forward == 0, np.inf, forward)
     else:
         scale = np.full(len(points), height / camera.height)
     return width / 2 + right * scale, height / 2 - up * scale, forward

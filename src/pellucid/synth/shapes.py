@@ -146,7 +146,11 @@ def triangulated(outline: np.ndarray) -> np.ndarray:
             raise BadInput("an outline crosses itself", cure="list its corners in order around it")
         found.append([left[ear - 1], left[ear], left[(ear + 1) % len(left)]])
         del left[ear]
-    return np.array([*found, left], np.int64)
+    faces = np.array([*found, left], np.int64)
+    doubled = np.array([_turn(*flat[face]) for face in faces])
+    if doubled.min() < -1e-9 * np.abs(doubled).max():
+        raise BadInput("an outline crosses itself", cure="list its corners in order around it")
+    return faces
 
 
 def _is_ear(flat: np.ndarray, left: list[int], i: int) -> bool:

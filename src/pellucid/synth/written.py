@@ -211,6 +211,7 @@ def _parts(table: Mapping[str, Any], context: _Context, made: Sequence[Part]) ->
 
 def _finished(mesh: Mesh, table: Mapping[str, Any], context: _Context) -> Mesh:
     """Stretched, deformed, turned, moved."""
+    _solid(mesh, context)
     if "scale" in table:
         mesh = deform.scaled(mesh, *context.numbers(table["scale"], 3))
     for step in table.get("deform", []):
@@ -219,9 +220,13 @@ def _finished(mesh: Mesh, table: Mapping[str, Any], context: _Context) -> Mesh:
         mesh = deform.placed(mesh, turn=deform.turned(np.radians(angle), axis))
     x, y, z = context.numbers(table.get("at", [0, 0, 0]), 3)
     mesh = deform.placed(mesh, at=(x, y, z))
+    _solid(mesh, context)
+    return mesh
+
+
+def _solid(mesh: Mesh, context: _Context) -> None:
     if not mesh.volume > 0 or not np.isfinite(mesh.vertices).all():
         raise BadInput("the part has no volume", where=context.where, cure="give sizes above 0")
-    return mesh
 
 
 def _laid(mesh: Mesh, table: Mapping[str, Any], context: _Context, made: Sequence[Part]) -> Mesh:
@@ -239,6 +244,8 @@ def _laid(mesh: Mesh, table: Mapping[str, Any], context: _Context, made: Sequenc
         low, high = around.vertices.min(0), around.vertices.max(0)
         for _ in range(TRIES):
             moved = deform.placed(mesh, at=tuple(context.rng.uniform(low, high)))
+            if (moved.vertices.min(0) < low).any() or (moved.vertices.max(0) > high).any():
+                continue
             if all(_apart(moved, o) for o in others) and inside(around, moved.vertices).all():
                 return moved
         raise BadInput(

@@ -76,9 +76,9 @@ def plate(colour: tuple[int, int, int], rng: np.random.Generator) -> Mesh:
 
 def scattered(count: int, rng: np.random.Generator, radius: float = 0.33, apart: float = 0.085) -> np.ndarray:
     """Places [count, 2] on a disc, none nearer to another than ``apart``: shaken out again when they do not fit."""
-    for _ in range(200):
+    for _ in range(8):
         chosen: list[np.ndarray] = []
-        for _ in range(60 * count):
+        for _ in range(30 * count):
             place = radius * np.sqrt(rng.random()) * np.array([np.cos(a := rng.uniform(0, 2 * np.pi)), np.sin(a)])
             if all(np.hypot(*(place - other)) >= apart for other in chosen):
                 chosen.append(place)
