@@ -36,8 +36,8 @@ def by_size(labels: np.ndarray, clusters: int) -> np.ndarray:
     Gives uint8 [clusters], to index with a label.
     """
     flat = labels.reshape(-1)
-    sizes = np.bincount(flat, minlength=clusters)
-    first = np.array([(flat == k).argmax() for k in range(clusters)])
+    masks = (flat == k for k in range(clusters))  # bincount would first make eight bytes of each
+    sizes, first = np.array([(np.count_nonzero(mask), mask.argmax()) for mask in masks]).T
     new = np.empty(clusters, np.uint8)
     new[np.lexsort((first, -sizes))] = np.arange(clusters)
     return new

@@ -114,7 +114,7 @@ def plus_plus(x: Tensor, clusters: int, runs: int, generator: torch.Generator) -
     return torch.stack(chosen, 1)
 
 
-def lloyd(x: Tensor, start: Tensor, *, steps: int = 100, tolerance: float = 1e-7) -> tuple[Tensor, Tensor]:
+def lloyd(x: Tensor, start: Tensor, *, steps: int = 100, tolerance: float = 1e-5) -> tuple[Tensor, Tensor]:
     """Assign and average in turn, for all runs together, until a step gains no more than ``tolerance``.
 
     start: [runs, k, d]. Gives the centroids and, for them, the mean cosine [runs], which no step makes
