@@ -235,6 +235,14 @@ def test_same_seed_same_bytes_and_untouched() -> None:
     assert not any(m._forward_hooks for m in net.module.modules())
 
 
+def test_the_memory_does_not_change_what_is_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    a = pellucid.style(nets.network("modules"), textures(5))
+    monkeypatch.setattr(pellucid.Network, "batch_size", lambda self, x, gradient: 1)
+    b = pellucid.style(nets.network("modules"), textures(5))
+    for name in a.arrays:
+        np.testing.assert_allclose(a[name], b[name], rtol=1e-4)
+
+
 @pytest.mark.parametrize("name", ["functional", "reused", "in_place", "residual", "awkward"])
 def test_any_small_network(name: str) -> None:
     view = pellucid.style(nets.network(name), textures())

@@ -74,7 +74,9 @@ def stylize(
     size: Annotated[
         int | None, typer.Option(help="The result's shorter side in pixels. [default: the network's own]")
     ] = None,
-    strength: Annotated[float, typer.Option(help="Of the style: 0.1 is a breath of it, 10 little else.")] = 1,
+    strength: Annotated[
+        float, typer.Option(help="Of the style: at 0.1 little more than its colours, at 10 strokes all over.")
+    ] = 1,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how long it would take, and stop.")] = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("pellucid-stylize"),
     seed: Annotated[int, typer.Option(help="For everything that is drawn at random.")] = 0,

@@ -60,7 +60,7 @@ def _ends(parts: Sequence[Layer]) -> list[Layer]:
 
 
 def _size(layer: Layer) -> tuple[int, int] | None:
-    return layer.grid and layer.grid.size
+    return layer.grid.size if layer.grid else None
 
 
 def _mixes(layer: Layer) -> bool:

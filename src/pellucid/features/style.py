@@ -33,6 +33,9 @@ FEWEST, MOST = 4, 200
 #: How many recoloured versions each picture is compared with.
 RECOLOURED = 2
 
+#: Pictures that are read and varied together: so many whatever the memory, so that a seed always draws the same.
+TOGETHER = 2
+
 EXAMPLES = "example:*"
 
 
@@ -109,7 +112,7 @@ def _drawn(network: Network, inputs: Inputs, seed: int) -> tuple[Stream, tuple[s
         return stream, ()
     rows = np.sort(np.random.default_rng(seed).choice(len(stream), MOST, replace=False)).tolist()
     some = inputs[rows] if isinstance(inputs, Tensor) else [stream.samples()[i] for i in rows]
-    note = f"{MOST} of the {len(stream)} pictures were drawn with the seed {seed}: more change the scores no longer"
+    note = f"{MOST} of the {len(stream)} pictures were drawn with the seed {seed}"
     return Stream(twice, some, network.device, network.dtype), (note,)
 
 
@@ -132,7 +135,7 @@ def _twice(network: Network, x: Tensor) -> Tensor:
 
 
 def _variants(network: Network, x: Tensor, generator: torch.Generator) -> dict[str, Tensor]:
-    """Pictures [n, C, 2h, 2w] as what enters the network, by what was done to them: a picture's variants together."""
+    """Pictures [n, C, 2h, 2w] as what enters the network, by what was done to them; a picture's together."""
     whole = avg_pool2d(x, 2)
     pixels = unit(network.input, whole)
     recolour = lambda: network.input.normalise(255 * recoloured(pixels, generator))  # noqa: E731
@@ -180,8 +183,7 @@ def _take(network: Network, stream: Stream, names: Sequence[str], seed: int) -> 
     taken = {name: _Taken() for name in names}
     generator = torch.Generator().manual_seed(seed)
     most = network.batch_size(network.probe(), gradient=False)
-    size = max(1, most // 4)
-    for _, batch in track(stream.batches(size), "content and style", total=-(-len(stream) // size)):
+    for _, batch in track(stream.batches(TOGETHER), "content and style", total=-(-len(stream) // TOGETHER)):
         for kind, x in _variants(network, _twice(network, batch.x), generator).items():
             for part in x.split(most):
                 for name, maps in network.maps(part, names).items():

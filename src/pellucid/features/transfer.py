@@ -16,12 +16,12 @@ from pellucid.features.taken import maps_with_gradient
 from pellucid.features.variants import unit
 from pellucid.models.network import Network
 
-#: What a strength of 1 weighs the style loss with against the content loss, both relative. At 1 the content hardly
-#: moves, at 1000 nothing but its outlines is left, on EfficientNet-Lite0 and on VGG alike.
+#: What a strength of 1 weighs the style loss with against the content loss, both relative. Chosen by eye among 5, 10
+#: and 30, on EfficientNet-Lite0 with a cat in the style of tissue and an astronaut in that of a field of galaxies.
 BALANCE = 10.0
 
-#: What the total variation is weighed with: enough against single pixels, too little against a texture.
-SMOOTHNESS = 0.5
+#: What the total variation is weighed with: at 0.5 a grain of single pixels stays, at 40 textures begin to blur.
+SMOOTHNESS = 20.0
 
 #: Adam's rate on waves.
 RATE = 0.05

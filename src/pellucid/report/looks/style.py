@@ -49,9 +49,9 @@ def figure(view: View) -> Figure:
     height = max(4.2, 0.29 * len(view.table) + 1.7)
     drawn = Picture(figsize=(11.5, height), layout=ConstrainedLayoutEngine(w_pad=0.08, h_pad=0.06))
     left, right = drawn.subfigures(1, 2, width_ratios=[1.35, 8])
-    for axes in (stamps := left.subplots(len(_SHOWN), 1)):
+    for i, text in enumerate(_SHOWN):
+        axes = left.add_subplot(len(_SHOWN), 1, i + 1)
         bare(axes)
-    for axes, text, i in zip(stamps, _SHOWN, range(len(_SHOWN)), strict=True):
         if view.pictures is not None:
             axes.imshow(view.pictures[i])
             title(axes, text)
