@@ -298,6 +298,11 @@ def broken() -> pellucid.Network:
     return pellucid.open(module, input=SPEC)
 
 
+def test_layers_are_told_in_the_order_of_the_pass() -> None:
+    view = pellucid.style(nets.network("modules"), textures(), ["conv2", "conv1"])
+    assert [row["layer"] for row in view.table] == ["conv1", "conv2"]
+
+
 def test_it_is_registered() -> None:
     assert views["style"].options.keys() == {"seed"}
     assert "content" in views["style"].facts.question

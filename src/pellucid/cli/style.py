@@ -29,11 +29,11 @@ def add_to(app: typer.Typer) -> None:
 def style(
     images: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[IMAGES]...", help="Pictures, or folders of them; textures. [default: the examples]"),
+        typer.Argument(metavar="[IMAGES]...", help="Pictures, or folders of them; textures.", show_default="example:*"),
     ] = None,
     model: chosen.Model = "efficientnet_lite0",
     layer: Annotated[
-        list[str] | None, typer.Option("--layer", "-l", help=f"Repeatable: {_LAYERS} [default: one a block]")
+        list[str] | None, typer.Option("--layer", "-l", help=f"Repeatable: {_LAYERS}", show_default="one a block")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("pellucid-style"),
     seed: Annotated[int, typer.Option(help="For everything that is drawn at random.")] = 0,
@@ -65,14 +65,14 @@ def stylize(
     model: chosen.Model = "efficientnet_lite0",
     content_layer: Annotated[
         list[str] | None,
-        typer.Option(help=f"Repeatable: {_LAYERS} [default: what pellucid style recommends]"),
+        typer.Option(help=f"Repeatable: {_LAYERS}", show_default="as style recommends"),
     ] = None,
     style_layer: Annotated[
-        list[str] | None, typer.Option(help="Repeatable, likewise. [default: what pellucid style recommends]")
+        list[str] | None, typer.Option(help="Repeatable, likewise.", show_default="as style recommends")
     ] = None,
     steps: Annotated[int, typer.Option(help="Of the optimiser.")] = 250,
     size: Annotated[
-        int | None, typer.Option(help="The result's shorter side in pixels. [default: the network's own]")
+        int | None, typer.Option(help="The result's shorter side in pixels.", show_default="the network's own")
     ] = None,
     strength: Annotated[
         float, typer.Option(help="Of the style: at 0.1 little more than its colours, at 10 strokes all over.")

@@ -24,6 +24,7 @@ from pellucid.features.layer_scores import Scores, content_layer, interval, resa
 from pellucid.features.sketch import sketch
 from pellucid.features.table import views
 from pellucid.features.variants import PATCHES, quarters, recoloured, shuffled, unit
+from pellucid.models.capture import split_call
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
 
@@ -62,7 +63,7 @@ def style(
     Raises BadInput with the cure for anything that cannot be used.
     """
     began = time.perf_counter()
-    names = candidates(network) if layers is None else network.spatial_layers(layers)
+    names = candidates(network) if layers is None else _in_order(network, network.spatial_layers(layers))
     if not names:
         network.spatial_layers(None)  # which says why there is nothing to look at
     stream, notes = _drawn(network, inputs, seed)
@@ -88,6 +89,12 @@ def style(
         notes=(*notes, *(ready.preparation.notes if ready.preparation else ())),
         provenance={**network.facts(), "seed": seed},
     )
+
+
+def _in_order(network: Network, names: Sequence[str]) -> list[str]:
+    """The layers as they are run, for scores are read through the depth."""
+    order = {layer.name: layer.order for layer in network.tree()}
+    return sorted(names, key=lambda name: order[split_call(name)[0]])
 
 
 def recommended(view: View) -> tuple[list[str], list[str]]:
