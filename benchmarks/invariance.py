@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from timm.layers import BatchNormAct2d, Conv2dSame
 from torch import Tensor, nn
 from torchvision.models.feature_extraction import create_feature_extractor
 
@@ -49,8 +50,10 @@ def ours(net: pellucid.Network, x: Tensor, layers: Sequence[str]) -> list[float]
 @torch.no_grad()
 def theirs(module: nn.Module, x: Tensor, layers: Sequence[str]) -> list[float]:
     """The same two figures, straightforwardly: the extractor's features for x and its mirror image, streamed too."""
-    extractor = create_feature_extractor(module, list(layers))
-    sums = {n: 0.0 for n in layers}
+    # Their own control flow cannot be traced, so these stay whole.
+    whole = {"leaf_modules": [Conv2dSame, BatchNormAct2d]}
+    extractor = create_feature_extractor(module, list(layers), tracer_kwargs=whole)
+    sums = dict.fromkeys(layers, 0.0)
     squares, moved, kept = dict(sums), dict(sums), dict(sums)
     for part in x.split(EACH):
         before, after = extractor(part), extractor(part.flip(-1))

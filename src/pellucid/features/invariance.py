@@ -100,13 +100,7 @@ def invariance(
     judged = [_judge(found.pop(name), name, asked.groups, question, drawn, seed) for name in track(names, "measures")]
     scores = [{n: j.scores[k] for n, j in zip(names, judged, strict=True) if k in j.scores} for k in _PROBES]
     cut = find_cut(*scores, question.chance, network.tree()) if question else Cut(None, None, None)
-    batch = stream.take(slice(0, _EXAMPLES))
-    arrays = {f"{kind}/{j.row['layer']}": v for j in judged for kind, v in j.shares.items()}
-    axes: dict[str, tuple[str, ...]] = dict.fromkeys(arrays, ("sample",))
-    after = network.input.pictures(change.on_pictures(batch.x[:1], network.input))
-    if batch.pictures is not None and after is not None:
-        arrays["example"] = after[0]
-        axes["example"] = ("height", "width", "channel")
+    arrays, axes, pictures = _arrays(network, stream, change, judged)
     return View(
         kind="invariance",
         arrays=arrays,
@@ -120,15 +114,9 @@ def invariance(
             "groups": int(asked.groups.max()) + 1,
             "size": network.input.size if not isinstance(inputs, torch.Tensor) else tuple(few.shape[-2:]),
             "parity": None if parity is None else _parity_facts(parity),
-            "probe": None if question is None else "labels" if asked.labels is not None else "transformed or not",
-            "classes": question.names if question else (),
-            "chance": question.chance if question else None,
-            "parts": change.parts_in_words,
-            "cut": cut.layer,
-            "unfreeze_from": cut.unfreeze_from,
-            "pooled_apart": cut.pooled_apart,
+            **_probe_facts(question, asked, change, cut),
         },
-        pictures=batch.pictures,
+        pictures=pictures,
         names=stream.names,
         seconds=time.perf_counter() - began,
         notes=_notes(ready, change, judged, asked, probed, network),
@@ -309,6 +297,32 @@ def _scores(pairs: Pairs, question: probe.Question, seed: int) -> dict[str, Inte
 
 
 # -- what is told ---------------------------------------------------------------------------------
+
+
+def _arrays(
+    network: Network, stream: Stream, change: Transform, judged: Sequence[_Judged]
+) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]], np.ndarray | None]:
+    """Each picture's own shares, the first picture transformed, and the first few as they are."""
+    arrays = {f"{kind}/{j.row['layer']}": v for j in judged for kind, v in j.shares.items()}
+    axes: dict[str, tuple[str, ...]] = dict.fromkeys(arrays, ("sample",))
+    batch = stream.take(slice(0, _EXAMPLES))
+    after = network.input.pictures(change.on_pictures(batch.x[:1], network.input))
+    if batch.pictures is not None and after is not None:
+        arrays["example"], axes["example"] = after[0], ("height", "width", "channel")
+    return arrays, axes, batch.pictures
+
+
+def _probe_facts(question: probe.Question | None, asked: _Asked, change: Transform, cut: Cut) -> dict[str, Any]:
+    what = "labels" if asked.labels is not None else "transformed or not"
+    return {
+        "probe": what if question else None,
+        "classes": question.names if question else (),
+        "chance": question.chance if question else None,
+        "parts": change.parts_in_words,
+        "cut": cut.layer,
+        "unfreeze_from": cut.unfreeze_from,
+        "pooled_apart": cut.pooled_apart,
+    }
 
 
 def _floor(parity: Parity | None, layer: str) -> dict[str, float | None]:
