@@ -11,6 +11,7 @@ import pytest
 import pellucid
 from pellucid.attribution.table import methods
 from pellucid.features.table import views
+from pellucid.synth.table import objects
 
 ROOT = Path(pellucid.__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -28,7 +29,7 @@ def test_the_pages_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
     from PIL import Image
 
     Image.fromarray(pellucid.read("example:cat").array).save("cat.jpg")
-    registries = methods, views
+    registries = methods, views, objects
     before = [set(registry) for registry in registries]
     exec(compile(code(page), str(page), "exec"), {"__name__": "page"})
     for registry, own in zip(registries, before, strict=True):
