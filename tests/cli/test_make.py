@@ -127,6 +127,7 @@ def test_a_recipe_of_ones_own(call: object) -> None:
         (["apple", "--count", "0"], "--count"),
         (["apple", "--seed", "-1"], "--seed"),
         (["apple", "--render", "huge"], "--render"),
+        (["apple", "--render", "4000"], "samples"),
         (["apple", "--format", "blend"], "glb"),
         (["apple", "--cut", "--render", "none"], "--cut"),
         (["apple", "--yolo"], "--dataset"),

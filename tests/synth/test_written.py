@@ -127,6 +127,12 @@ def test_every_word_of_a_recipe(tmp_path: Path) -> None:
         ("[[part]]", "[[prat]]", "part"),
         ("round = 2", "round = 2\nradius = 3", "round"),
         ('name = "berry"', "name = ", "no TOML"),
+        ("[choices.kind.small]", "[view]\nbackdrop = ['whyte']\n[choices.kind.small]", "white"),
+        ("[choices.kind.small]", "[view]\nelevashun = '1..2'\n[choices.kind.small]", "elevation"),
+        ('name = "berry"', 'name = "../berry"', "plain name"),
+        ('"large"]', '"../large"]', "plain name"),
+        ('name = "stand"', 'name = "a\\nb"', "plain name"),
+        ("material = { colour", "material = 3 #", "no table"),
     ],
 )
 def test_mistakes_are_told_with_their_place(tmp_path: Path, old: str, new: str, word: str) -> None:

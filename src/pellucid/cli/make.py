@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 #: More objects than this at once are a slip of the finger rather than a wish.
 MOST = 1_000_000
 
+#: Pixels a side times samples: drawing so many takes about 1 GB.
+LARGEST = 4096
+
 
 class RangeCommand(TyperCommand):
     """A command whose unknown flags are ranges of the objects asked for; they land in ``ctx.meta["ranges"]``."""
@@ -174,6 +177,10 @@ def _wish(
         if kind not in FORMATS:
             raise BadInput(f"--format {kind}", cure=near(kind, [*FORMATS, "none"]))
     size = 0 if render == "none" else _whole(render, "--render", 1, 8192)
+    if size * samples > LARGEST:
+        raise BadInput(
+            f"--render {size} with {samples} samples a side", cure=f"stay within {LARGEST} for both together"
+        )
     if seed < 0:
         raise BadInput(f"--seed {seed}", cure="give 0 or more")
     if cut and not size:

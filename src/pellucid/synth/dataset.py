@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,14 +57,41 @@ class Plan:
         return list(self.splits)[-1]
 
 
+class _Lines:
+    """A list of plain values that grows in a file, since there may be millions; it goes away with the block."""
+
+    def __init__(self, path: Path):
+        self._path, self._count = path, 0
+        self._file = path.open("w", encoding="utf-8")
+
+    def append(self, value: object) -> None:
+        self._file.write(json.dumps(value, ensure_ascii=False) + "\n")
+        self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Any]:
+        self._file.flush()
+        with self._path.open(encoding="utf-8") as lines:
+            yield from map(json.loads, lines)
+
+    def __enter__(self) -> _Lines:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
+        self._path.unlink()
+
+
 @dataclass
 class _Growing:
-    """What becomes known on the way: the kinds of parts with their numbers, rows, annotations."""
+    """What becomes known on the way: the kinds of parts with their numbers, columns, rows, annotations."""
 
+    rows: _Lines
+    annotations: _Lines
     kinds: list[str] = field(default_factory=list)
-    rows: list[dict[str, Any]] = field(default_factory=list)
-    images: list[dict[str, Any]] = field(default_factory=list)
-    annotations: list[dict[str, Any]] = field(default_factory=list)
+    columns: dict[str, None] = field(default_factory=dict)
 
     def know(self, scene: Scene) -> None:
         self.kinds += [k for k in scene.kinds if k not in self.kinds]
@@ -76,16 +103,36 @@ class _Growing:
 def write_dataset(folder: Path, wish: Wish, plan: Plan) -> dict[str, Any]:
     """Fill a folder with pictures and all that is known of them; gives a summary."""
     plan.check(wish.recipes)
+    with _Lines(folder / ".rows") as rows, _Lines(folder / ".annotations") as annotations:
+        told = _Growing(rows, annotations)
+        _write_pictures(folder, wish, plan, told)
+        _write_table(folder / "labels.csv", told)
+        _write_coco(folder / "coco.json", told, wish.size)
+        (folder / "classes.json").write_text(json.dumps(["background", *told.kinds]), encoding="utf-8")
+        splits = Counter(r["split"] for r in rows)
+        if plan.yolo:
+            _write_yolo(folder, told, list(splits))
+        return {
+            "images": len(rows),
+            "splits": dict(splits),
+            "classes": dict(Counter(r["path"].split("/")[1] for r in rows)),
+            "kinds": told.kinds,
+            "boxes": len(annotations),
+            "points": sum(len(json.loads(r["points"])) for r in rows),
+        }
+
+
+def _write_pictures(folder: Path, wish: Wish, plan: Plan, told: _Growing) -> None:
     sorted_by = {r.name: r.label for r in wish.recipes}
     digits = max(5, len(str(wish.count - 1)))
-    told, shown = _Growing(), []
+    shown: list[np.ndarray] = []
     with (folder / "objects.jsonl").open("w", encoding="utf-8") as lines:
         for scene in track(wish.scenes(), "make", wish.total):
             told.know(scene)
             group = str(scene.labels[sorted_by[scene.name]]) if len(sorted_by) == 1 else scene.name
             stem = f"{scene.name}-{scene.number:0{digits}d}"
             picture = scene.render(wish.size, supersample=wish.supersample)
-            row = _row(picture, told, plan, f"images/{group}/{stem}.png", f"masks/{stem}.png")
+            row = _row(picture, plan, f"images/{group}/{stem}.png", f"masks/{stem}.png")
             _write(folder, picture, told, row, plan)
             for kind in wish.formats:
                 _placed(folder / "models" / f"{stem}.{kind}").write_bytes(export.encoded(scene, kind))
@@ -93,22 +140,9 @@ def write_dataset(folder: Path, wish: Wish, plan: Plan) -> dict[str, Any]:
             if len(shown) < SHOWN:
                 shown.append(thumb(picture.image))
     Image.fromarray(sheet(shown)).save(folder / "sheet.png")
-    _write_table(folder / "labels.csv", told.rows)
-    _write_coco(folder / "coco.json", told)
-    (folder / "classes.json").write_text(json.dumps(["background", *told.kinds]), encoding="utf-8")
-    if plan.yolo:
-        _write_yolo(folder, told)
-    return {
-        "images": len(told.rows),
-        "splits": dict(Counter(r["split"] for r in told.rows)),
-        "classes": dict(Counter(r["path"].split("/")[1] for r in told.rows)),
-        "kinds": told.kinds,
-        "boxes": len(told.annotations),
-        "points": sum(len(json.loads(r["points"])) for r in told.rows),
-    }
 
 
-def _row(picture: Rendered, told: _Growing, plan: Plan, image: str, mask: str) -> dict[str, Any]:
+def _row(picture: Rendered, plan: Plan, image: str, mask: str) -> dict[str, Any]:
     """A line of the table. What is counted is what is seen; labels are what was made."""
     scene = picture.scene
     kind = {p.name: p.kind for p in scene.parts}
@@ -133,8 +167,8 @@ def _write(folder: Path, picture: Rendered, told: _Growing, row: Mapping[str, An
     labels = truth.kind_mask(picture, tuple(told.kinds))
     Image.fromarray(labels).save(_placed(folder / row["mask"]))
     height, width = labels.shape
-    told.rows.append(dict(row))
-    told.images.append({"id": len(told.rows), "file_name": row["path"], "width": width, "height": height})
+    told.rows.append(row)
+    told.columns.update(dict.fromkeys(row))
     boxes = truth.boxes(picture)
     for i, part in enumerate(picture.scene.parts):
         if part.name in boxes:
@@ -180,33 +214,40 @@ def _placed(path: Path) -> Path:
     return path
 
 
-def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write_table(path: Path, told: _Growing) -> None:
     """All columns that any row has, in the order in which they came up; what a picture has not is 0 seen, or empty."""
     last = ("tags", "boxes", "points")
-    names = [n for n in dict.fromkeys(n for r in rows for n in r) if n not in last]
+    names = [n for n in told.columns if n not in last]
     with path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         table.writerow([*names, *last])
-        for row in rows:
+        for row in told.rows:
             table.writerow([row.get(n, 0 if n.startswith("seen_") else "") for n in (*names, *last)])
 
 
-def _write_coco(path: Path, told: _Growing) -> None:
-    whole = {
+def _write_coco(path: Path, told: _Growing, size: int) -> None:
+    images = (
+        {"id": k, "file_name": row["path"], "width": size, "height": size} for k, row in enumerate(told.rows, start=1)
+    )
+    head = {
         "info": {"description": "made by pellucid make: boxes and outlines of what is seen"},
-        "images": told.images,
-        "annotations": told.annotations,
         "categories": [{"id": k + 1, "name": n} for k, n in enumerate(told.kinds)],
     }
-    path.write_text(json.dumps(whole), encoding="utf-8")
+    with path.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(head)[:-1])
+        for name, values in (("images", images), ("annotations", iter(told.annotations))):
+            file.write(f', "{name}": [')
+            for k, value in enumerate(values):
+                file.write((", " if k else "") + json.dumps(value))
+            file.write("]")
+        file.write("}")
 
 
-def _write_yolo(folder: Path, told: _Growing) -> None:
+def _write_yolo(folder: Path, told: _Growing, splits: list[str]) -> None:
     """The lists of pictures by split and the file that names them, beside the labels/ that mirror images/."""
-    splits = dict.fromkeys(r["split"] for r in told.rows)
     for split in splits:
-        names = [f"./{r['path']}\n" for r in told.rows if r["split"] == split]
-        (folder / f"{split}.txt").write_text("".join(names), encoding="utf-8")
+        with (folder / f"{split}.txt").open("w", encoding="utf-8") as file:
+            file.writelines(f"./{r['path']}\n" for r in told.rows if r["split"] == split)
     lines = ["path: .", *(f"{s}: {s}.txt" for s in splits), "names:"]
     lines += [f"  {k}: {json.dumps(n)}" for k, n in enumerate(told.kinds)]
     (folder / "data.yaml").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,8 +42,6 @@ class Wish:
 
     def lit(self, scene: Scene) -> Scene:
         """The scene with shadows, where they are wanted."""
-        import dataclasses
-
         return scene.replace(light=dataclasses.replace(scene.light, shadows=True)) if self.shadows else scene
 
     @property

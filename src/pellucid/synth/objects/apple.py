@@ -50,11 +50,11 @@ class Form:
 def apple(
     rng: np.random.Generator,
     *,
-    size: float = Between(30, 50, "mm across", least=1, most=1000),  # type: ignore[assignment]
-    seeds: int = Whole(3, 8, "seeds", most=10),  # type: ignore[assignment]
-    red: float = Between(0.4, 0.6, "of the skin's area", least=0.05, most=0.95, margin=0.001),  # type: ignore[assignment]
-    variety: str = among("round", "tall", "flat"),  # type: ignore[assignment]
-    leaf: str = among("yes", "no"),  # type: ignore[assignment]
+    size: float = Between(30, 50, "mm across", least=1, most=1000),
+    seeds: int = Whole(3, 8, "seeds", most=10),
+    red: float = Between(0.4, 0.6, "of the skin's area", least=0.05, most=0.95, margin=0.001),
+    variety: str = among("round", "tall", "flat"),
+    leaf: str = among("yes", "no"),
 ) -> Scene:
     """An apple with a skin of red and green, and seeds in the chambers of its core."""
     form = Form(rng.uniform(0.01, 0.05), rng.uniform(0, 2 * np.pi), tuple(rng.uniform(-0.06, 0.06, 2)))

@@ -39,11 +39,11 @@ MIDDLE = np.array([0.04, 0.02])
 def coin(
     rng: np.random.Generator,
     *,
-    size: float = Between(18, 32, "mm across", least=1, most=1000),  # type: ignore[assignment]
-    facing: str = among("left", "right"),  # type: ignore[assignment]
-    metal: str = among(*METALS),  # type: ignore[assignment]
-    letters: int = Whole(8, 18, "letters around the head", most=24),  # type: ignore[assignment]
-    wear: float = Between(0, 0.6, "of the relief is worn off", most=0.9),  # type: ignore[assignment]
+    size: float = Between(18, 32, "mm across", least=1, most=1000),
+    facing: str = among("left", "right"),
+    metal: str = among(*METALS),
+    letters: int = Whole(8, 18, "letters around the head", most=24),
+    wear: float = Between(0, 0.6, "of the relief is worn off", most=0.9),
 ) -> Scene:
     """A coin with a head in relief, looking left or right, and letters around it."""
     colour = METALS[metal]

@@ -38,10 +38,10 @@ BOWL, WALL, FLAT = 120.0, 6.0, 0.62
 def fruit_bowl(
     rng: np.random.Generator,
     *,
-    fruits: int = Whole(3, 8, "fruits", least=1, most=16),  # type: ignore[assignment]
-    ripeness: int = Whole(1, 5, "from unripe to overripe", least=1, most=5),  # type: ignore[assignment]
-    kinds: str = Among(("mixed",), ("mixed", *RIPENING)),  # type: ignore[assignment]
-    bowl: str = among(*BOWLS),  # type: ignore[assignment]
+    fruits: int = Whole(3, 8, "fruits", least=1, most=16),
+    ripeness: int = Whole(1, 5, "from unripe to overripe", least=1, most=5),
+    kinds: str = Among(("mixed",), ("mixed", *RIPENING)),
+    bowl: str = among(*BOWLS),
 ) -> Scene:
     """A bowl with several fruits, all of one ripeness from 1 to 5, which colour and spots show."""
     chosen = [str(k) for k in rng.choice(list(RIPENING), fruits)] if kinds == "mixed" else [kinds] * fruits

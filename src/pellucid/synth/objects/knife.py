@@ -46,11 +46,11 @@ TYPES = {
 def knife(
     rng: np.random.Generator,
     *,
-    size: float = Between(160, 320, "mm long", least=5, most=3000),  # type: ignore[assignment]
-    type: str = among(*TYPES),  # type: ignore[assignment]
-    handle: str = among(*HANDLES),  # type: ignore[assignment]
-    rivets: int = Whole(0, 3, "rivets", most=5),  # type: ignore[assignment]
-    bend: float = Between(-8, 8, "degrees, along the handle", least=-60, most=60),  # type: ignore[assignment]
+    size: float = Between(160, 320, "mm long", least=5, most=3000),
+    type: str = among(*TYPES),
+    handle: str = among(*HANDLES),
+    rivets: int = Whole(0, 3, "rivets", most=5),
+    bend: float = Between(-8, 8, "degrees, along the handle", least=-60, most=60),
 ) -> Scene:
     """A knife of one of five types, with a handle of wood, plastic or bone."""
     form = TYPES[type]

@@ -24,12 +24,12 @@ CERAMIC = {"cream": (236, 228, 208), "blue": (150, 178, 206), "slate": (112, 118
 def landmark_plate(
     rng: np.random.Generator,
     *,
-    size: float = Between(200, 280, "mm across", least=10, most=5000),  # type: ignore[assignment]
-    landmarks: int = Whole(1, 10, "landmarks", most=24),  # type: ignore[assignment]
-    type: str = among("ball", "pin", "cross"),  # type: ignore[assignment]
-    others: int = Whole(0, 4, "things that are no landmarks", most=12),  # type: ignore[assignment]
-    posts: int = Whole(0, 2, "posts that may hide some", most=6),  # type: ignore[assignment]
-    glaze: str = among(*CERAMIC),  # type: ignore[assignment]
+    size: float = Between(200, 280, "mm across", least=10, most=5000),
+    landmarks: int = Whole(1, 10, "landmarks", most=24),
+    type: str = among("ball", "pin", "cross"),
+    others: int = Whole(0, 4, "things that are no landmarks", most=12),
+    posts: int = Whole(0, 2, "posts that may hide some", most=6),
+    glaze: str = among(*CERAMIC),
 ) -> Scene:
     """A plate with 1 to 10 landmarks of one type; the places of all are known, and which of them are seen."""
     parts = [Part("plate", plate(CERAMIC[glaze], rng), inside=CERAMIC[glaze], gloss=0.2)]

@@ -90,11 +90,11 @@ Face = tuple[list[Mesh], list[Mesh]]
 def vehicle(
     rng: np.random.Generator,
     *,
-    size: float = Between(0.9, 1.1, "of the type's usual size", least=0.01, most=10),  # type: ignore[assignment]
-    type: str = among(*TYPES),  # type: ignore[assignment]
-    make: str = among("arden", "boreas", "corvo", "drava"),  # type: ignore[assignment]
-    colour: str = among(*COLOURS),  # type: ignore[assignment]
-    roof: str = among("bare", "rack", "light"),  # type: ignore[assignment]
+    size: float = Between(0.9, 1.1, "of the type's usual size", least=0.01, most=10),
+    type: str = among(*TYPES),
+    make: str = among("arden", "boreas", "corvo", "drava"),
+    colour: str = among(*COLOURS),
+    roof: str = among("bare", "rack", "light"),
 ) -> Scene:
     """A car, van, truck or bus of one of four makes, which differ in their grilles and lamps alone."""
     form = TYPES[type]
