@@ -15,8 +15,8 @@ from torch.nn import functional as F
 import pellucid
 from benchmarks.pairs import Pair, compare
 from pellucid.core.progress import quiet
-from pellucid.features.ascent import NOISE, channel_pictures, moved
-from pellucid.features.fourier import Waves
+from pellucid.features.drawing.ascent import NOISE, channel_pictures, moved
+from pellucid.features.drawing.fourier import Waves
 
 LAYER, STEPS, CHANNELS = "blocks.4", 10, (1, 5, 9, 20)
 

@@ -19,7 +19,7 @@ from pellucid.core.progress import quiet
 from pellucid.data.images import EXAMPLES
 from pellucid.data.stream import Stream
 from pellucid.features import invariance as looking
-from pellucid.features.transforms import parse
+from pellucid.features.equivariance.transforms import parse
 
 COUNT, SIZE, EACH = 256, 225, 8
 FLIP = parse("hflip")

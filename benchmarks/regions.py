@@ -29,8 +29,8 @@ from benchmarks.pairs import Pair, compare
 from pellucid.core.progress import quiet
 from pellucid.data.batches import as_batch
 from pellucid.data.images import EXAMPLES, read
-from pellucid.features.agreement import contingency
-from pellucid.features.kmeans import MOST, draw
+from pellucid.features.grouping.agreement import contingency
+from pellucid.features.grouping.kmeans import MOST, draw
 
 PHOTOS, CLUSTERS, BATCH = 200, 6, 8
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 import pellucid
-from pellucid.features import agreement
+from pellucid.features.grouping import agreement
 
 SIZE = 24
 SPEC = pellucid.InputSpec(

@@ -8,8 +8,15 @@ import torch
 from sklearn.metrics import adjusted_rand_score, silhouette_score
 
 from features.planted import directions
-from pellucid.features.agreement import adjusted_rand, contingency, mean_iou, mean_pairwise_rand, purity, silhouette
-from pellucid.features.kmeans import spherical_kmeans
+from pellucid.features.grouping.agreement import (
+    adjusted_rand,
+    contingency,
+    mean_iou,
+    mean_pairwise_rand,
+    purity,
+    silhouette,
+)
+from pellucid.features.grouping.kmeans import spherical_kmeans
 
 rng = np.random.default_rng(0)
 

@@ -9,10 +9,10 @@ from torch import Tensor
 
 import pellucid
 from nets import SIZE, module, network
-from pellucid.features import ascent
-from pellucid.features.ascent import Adam, Climb, along, ascend, channel_pictures, moved, rolled
-from pellucid.features.fourier import Waves
-from pellucid.features.objectives import objective_of
+from pellucid.features.drawing import ascent
+from pellucid.features.drawing.ascent import Adam, Climb, along, ascend, channel_pictures, moved, rolled
+from pellucid.features.drawing.fourier import Waves
+from pellucid.features.drawing.objectives import objective_of
 
 
 def climbed(climb: Climb, start: Tensor, steps: int = 5) -> Tensor:

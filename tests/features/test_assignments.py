@@ -12,8 +12,8 @@ import pytest
 
 import nets
 import pellucid
-from pellucid.features import assignments
-from pellucid.features.assignments import write_assignments
+from pellucid.features.grouping import assignments
+from pellucid.features.grouping.assignments import write_assignments
 
 
 @pytest.fixture(scope="module")

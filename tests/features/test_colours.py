@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from pellucid.features.colours import PALETTE, by_size, matched
+from pellucid.features.grouping.colours import PALETTE, by_size, matched
 
 #: Machado, Oliveira & Fernandes 2009, severity 1, on linear RGB.
 EYES = {

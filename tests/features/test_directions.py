@@ -8,7 +8,7 @@ import torch
 from sklearn.decomposition import PCA
 
 from pellucid.core.errors import BadInput
-from pellucid.features.directions import directions, fit_basis, is_flat
+from pellucid.features.grouping.directions import directions, fit_basis, is_flat
 
 
 def cells(rows: int, channels: int, *, decay: float = 0.8, seed: int = 0) -> torch.Tensor:

@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import mutual_info_score
 
 from pellucid.core.errors import BadInput
-from pellucid.features.disentanglement import (
+from pellucid.features.coding.disentanglement import (
     as_factors,
     binned,
     completeness,

@@ -14,8 +14,8 @@ from torch import Tensor, nn
 import pellucid
 from nets import SIZE, SPEC, module, network
 from pellucid.core.types import View
-from pellucid.features.dream_cost import cost_of
-from pellucid.features.dream_plan import plan_of
+from pellucid.features.drawing.cost import cost_of
+from pellucid.features.drawing.plan import plan_of
 
 GOLDEN = Path(__file__).with_name("golden") / "dream.png"
 

@@ -11,8 +11,8 @@ import nets
 import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.data.stream import Stream
-from pellucid.features import exemplars
-from pellucid.features.exemplars import top_patches
+from pellucid.features.units import exemplars
+from pellucid.features.units.exemplars import top_patches
 
 SPEC = pellucid.InputSpec(size=(20, 20), mean=(0.0,) * 3, std=(1.0,) * 3, crop=None)
 

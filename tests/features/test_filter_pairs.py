@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from features.plants import Planted
-from pellucid.features.filter_banks import Bank, bank_of, symmetry, symmetry_by_chance
-from pellucid.features.filter_pairs import alike, largest_by_chance, threshold_of
+from pellucid.features.units.banks import Bank, bank_of, symmetry, symmetry_by_chance
+from pellucid.features.units.pairs import alike, largest_by_chance, threshold_of
 
 
 def simulated(filters: int, fan_in: int, draws: int = 300) -> Tensor:
@@ -84,7 +84,7 @@ def test_equal_filters_each_repeat_an_earlier_one() -> None:
 def test_rows_at_a_time_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     bank = bank_of(Planted().first)
     whole = alike(bank)
-    monkeypatch.setattr("pellucid.features.filter_pairs._ROWS", 3)
+    monkeypatch.setattr("pellucid.features.units.pairs._ROWS", 3)
     parts = alike(bank)
     assert [(p.kind, p.unit, p.other) for p in parts.pairs] == [(p.kind, p.unit, p.other) for p in whole.pairs]
     assert parts.highest == pytest.approx(whole.highest)

@@ -14,8 +14,8 @@ import nets
 import pellucid
 from features import plants
 from pellucid.core.errors import BadInput
-from pellucid.features.merging import merged
 from pellucid.features.table import views
+from pellucid.features.units.merging import merged
 
 
 def look(net: pellucid.Network, x: Any = None, **more: Any) -> pellucid.View:

@@ -17,8 +17,8 @@ from pellucid import InputSpec
 from pellucid.core.errors import BadInput
 from pellucid.data.digits import ONE_SIDED, one_sided_digits, write_mirrored_digits
 from pellucid.features import invariance as module
-from pellucid.features import pairs, probe
-from pellucid.features.cka import debiased_cka
+from pellucid.features.equivariance import pairs, probe
+from pellucid.features.equivariance.cka import debiased_cka
 from pellucid.features.table import views
 
 

@@ -9,7 +9,7 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from features.planted import directions
-from pellucid.features.kmeans import assign, draw, lloyd, one_thread, plus_plus, spherical_kmeans
+from pellucid.features.grouping.kmeans import assign, draw, lloyd, one_thread, plus_plus, spherical_kmeans
 
 
 def noise(rows: int, d: int = 5, seed: int = 0) -> torch.Tensor:

@@ -9,8 +9,8 @@ import nets
 import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.data.stream import Stream
-from pellucid.features import maps as module
-from pellucid.features.maps import FeatureMaps, cells_of, draw_cells
+from pellucid.features.grouping import maps as module
+from pellucid.features.grouping.maps import FeatureMaps, cells_of, draw_cells
 from pellucid.models import memory
 
 LAYERS = ["act1", "act2"]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from pellucid.core.errors import BadInput
-from pellucid.features.merging import merged
+from pellucid.features.units.merging import merged
 
 
 def images() -> Tensor:

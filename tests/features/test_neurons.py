@@ -16,9 +16,9 @@ import nets
 import pellucid
 from features.codes import DIGITS, TARGETS, UNITS, Autoencoder, curved, linear, mix, opened, principal
 from pellucid.core.errors import BadInput
-from pellucid.features import ablation, spectrum
-from pellucid.features.code import Layout, Moments
-from pellucid.features.refit import FOLDS, fit_refit
+from pellucid.features.coding import ablation, spectrum
+from pellucid.features.coding.code import Layout, Moments
+from pellucid.features.coding.refit import FOLDS, fit_refit
 from pellucid.features.table import views
 from pellucid.models.prepare import untouched
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 import nets
 import pellucid
 from pellucid import InputSpec
-from pellucid.features.receptive import receptive_field
+from pellucid.features.units.receptive import receptive_field
 
 
 def chain(*layers: nn.Module, size: int = 64) -> pellucid.Network:

@@ -16,10 +16,10 @@ import nets
 import pellucid
 from features.planted import COLOURS, SPEC, Planted, directions, mean_iou, network, pictures, truth
 from pellucid.core.errors import BadInput
-from pellucid.features import maps
-from pellucid.features.agreement import contingency
-from pellucid.features.colours import PALETTE
-from pellucid.features.grouping import group_cells
+from pellucid.features.grouping import maps
+from pellucid.features.grouping.agreement import contingency
+from pellucid.features.grouping.colours import PALETTE
+from pellucid.features.grouping.fit import group_cells
 from pellucid.features.regions import regions_by_number
 from pellucid.features.table import views
 

@@ -7,7 +7,7 @@ import torch
 
 from features.planted import directions
 from pellucid.core.errors import BadInput
-from pellucid.features.stability import choose_clusters, stability
+from pellucid.features.grouping.stability import choose_clusters, stability
 
 
 @pytest.mark.parametrize("k", [2, 3, 7])

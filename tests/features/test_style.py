@@ -13,12 +13,12 @@ import nets
 import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.features import style as styles
-from pellucid.features.candidates import candidates
-from pellucid.features.gram import energy, gram, half, moments
-from pellucid.features.layer_scores import auc, content_layer, interval, resampled, score, style_layers
-from pellucid.features.sketch import distances, sketch
 from pellucid.features.table import views
-from pellucid.features.variants import quarters, recoloured, shuffled, unit
+from pellucid.features.texture.candidates import candidates
+from pellucid.features.texture.gram import energy, gram, half, moments
+from pellucid.features.texture.layer_scores import auc, content_layer, interval, resampled, score, style_layers
+from pellucid.features.texture.sketch import distances, sketch
+from pellucid.features.texture.variants import quarters, recoloured, shuffled, unit
 
 SIZE = 16
 SPEC = pellucid.InputSpec(size=(SIZE, SIZE), mean=(0.5, 0.4, 0.6), std=(0.5, 0.4, 0.3), crop=None)

@@ -13,12 +13,12 @@ import nets
 import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import listening
-from pellucid.features.gram import moments
-from pellucid.features.margin import Margin
 from pellucid.features.style import recommended
 from pellucid.features.stylize import plan
-from pellucid.features.taken import maps_with_gradient
-from pellucid.features.transfer import Target
+from pellucid.features.texture.gram import moments
+from pellucid.features.texture.margin import Margin
+from pellucid.features.texture.taken import maps_with_gradient
+from pellucid.features.texture.transfer import Target
 
 LAYERS = {"content_layers": "conv2", "style_layers": ["act1", "conv2"]}
 

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 import nets
 import pellucid
-from pellucid.features.unit_state import Correlations, Tally, at_most
-from pellucid.features.unit_watch import Activation, activation_of, following, paths_of
+from pellucid.features.units.state import Correlations, Tally, at_most
+from pellucid.features.units.watch import Activation, activation_of, following, paths_of
 
 
 def watched(net: pellucid.Network, x: Tensor) -> dict[tuple[str, int, bool], Tensor]:

@@ -15,7 +15,7 @@ from pellucid.core.errors import BadInput
 
 if TYPE_CHECKING:
     from pellucid.core.types import Sample, View
-    from pellucid.features.dream_cost import Cost
+    from pellucid.features.drawing.cost import Cost
     from pellucid.models.network import Network
 
 #: Frames of an animation, at most.
@@ -128,8 +128,8 @@ def _size(text: str | None) -> int | tuple[int, int] | None:
 
 
 def _tell_cost(network: Network, sample: Sample | None, given: dict[str, Any], *, as_json: bool) -> None:
-    from pellucid.features.dream_cost import cost_of
-    from pellucid.features.dream_plan import plan_of
+    from pellucid.features.drawing.cost import cost_of
+    from pellucid.features.drawing.plan import plan_of
 
     cost = cost_of(plan_of(network, sample, **given))
     if as_json:

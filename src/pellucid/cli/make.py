@@ -41,7 +41,7 @@ class RangeCommand(TyperCommand):
         return super().parse_args(ctx, rest)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        self.epilog = "Ranges, each a flag:\n\n" + "\n\n".join(_told(r) for r in _registered())
+        self.epilog = "Ranges, each a flag:\n\n" + "\n\n".join([*(_told(r) for r in _registered()), _view()])
         super().format_help(ctx, formatter)
 
 
@@ -65,7 +65,9 @@ def make(
     render: Annotated[str, typer.Option(help="Pixels a side of the pictures, or none.")] = "224",
     samples: Annotated[int, typer.Option(help="Samples along each side of a pixel, against jagged edges.")] = 2,
     cut: Annotated[bool, typer.Option("--cut", help="Also show each object cut open.")] = False,
-    shadows: Annotated[bool, typer.Option("--shadows", help="Let parts throw shadows (needs pellucid[mesh]).")] = False,
+    shadows: Annotated[
+        bool, typer.Option("--shadows", help="Let parts throw shadows (needs the extra 'mesh').")
+    ] = False,
     dataset: Annotated[
         bool, typer.Option("--dataset", help="Write pictures to train from, with labels, masks, boxes, points.")
     ] = False,
@@ -249,8 +251,14 @@ def _whole(value: str | int, flag: str, least: int, most: int) -> int:
 
 
 def _told(recipe: Recipe) -> str:
-    flags = "  ".join(f"--{n.replace('_', '-')} {r}" for n, r in recipe.ranges.items())
-    return f"{recipe.name}: {flags}"
+    own = {n: r for n, r in recipe.ranges.items() if n not in recipe.view}
+    return f"{recipe.name}: " + "  ".join(f"--{n.replace('_', '-')} {r}" for n, r in own.items())
+
+
+def _view() -> str:
+    from pellucid.synth.recipe import VIEW
+
+    return "all of them, each object in its own way: " + "  ".join(f"--{n}" for n in VIEW)
 
 
 def _list(as_json: bool) -> None:
@@ -266,8 +274,7 @@ def _list(as_json: bool) -> None:
         own = {n: x for n, x in r.ranges.items() if n not in r.view}
         for name, range_ in own.items():
             print(f"    --{name.replace('_', '-')} {range_}  {getattr(range_, 'unit', '')}".rstrip())
-    view = recipes[0].view
-    print(f"\nall of them: {', '.join('--' + v for v in view)}")
+    print(f"\n{_view()}")
     print("pellucid make OBJECT --count 12 makes some; pellucid make --help shows everything.")
 
 

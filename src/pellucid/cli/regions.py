@@ -70,7 +70,7 @@ def regions(
     given: dict[str, Any] = {"layers": layer, "clusters": wanted, "joint": joint, "seed": seed}
     given |= {"masks": str(masks) if masks else None, "ignore": ignore}
     with delivery(out, as_json=as_json) as made:
-        from pellucid.features.assignments import write_assignments
+        from pellucid.features.grouping.assignments import write_assignments
         from pellucid.features.parquet_ import arrow
         from pellucid.features.regions import NUMBERS, regions_by_number
         from pellucid.report.regions_page import write_regions

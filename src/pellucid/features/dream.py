@@ -16,11 +16,11 @@ from pellucid.core.progress import track
 from pellucid.core.types import View
 from pellucid.data.batches import Inputs, as_sample
 from pellucid.data.stream import Stream
-from pellucid.features.dream_plan import Mode, Plan, plan_of
-from pellucid.features.exemplars import Exemplars, top_patches
-from pellucid.features.natural import Natural, natural
-from pellucid.features.objectives import Size
+from pellucid.features.drawing.natural import Natural, natural
+from pellucid.features.drawing.objectives import Size
+from pellucid.features.drawing.plan import Mode, Plan, plan_of
 from pellucid.features.table import views
+from pellucid.features.units.exemplars import Exemplars, top_patches
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
 

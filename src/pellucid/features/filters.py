@@ -13,13 +13,13 @@ from pellucid.core.progress import track
 from pellucid.core.types import Axes, View
 from pellucid.data.batches import Inputs
 from pellucid.data.stream import Stream
-from pellucid.features.exemplars import Exemplars
-from pellucid.features.filter_banks import bank_of
-from pellucid.features.filter_pictures import order_of, pictures_of
-from pellucid.features.filter_rows import Found, look_at, row_of
-from pellucid.features.filter_walk import patches_of, shown_layers, watch
 from pellucid.features.table import views
-from pellucid.features.unit_watch import Calls, paths_of
+from pellucid.features.units.banks import bank_of
+from pellucid.features.units.exemplars import Exemplars
+from pellucid.features.units.figures import patches_of, shown_layers, watch
+from pellucid.features.units.pictures import order_of, pictures_of
+from pellucid.features.units.rows import Found, look_at, row_of
+from pellucid.features.units.watch import Calls, paths_of
 from pellucid.models.capture import split_call
 from pellucid.models.network import Network
 
@@ -169,7 +169,7 @@ def _patches(exemplars: Exemplars) -> Arrays:
 
 
 def _synthetic(network: Network, exemplars: Exemplars, seed: int) -> Arrays:
-    from pellucid.features.ascent import channel_pictures  # which few ask for
+    from pellucid.features.drawing.ascent import channel_pictures  # which few ask for
 
     drawn = channel_pictures(network, exemplars.layer, list(exemplars.units), steps=STEPS, seed=seed)
     return {f"synthetic/{exemplars.layer}": (drawn, ("unit", "height", "width", "channel"))}

@@ -18,16 +18,16 @@ from pellucid.core.types import View
 from pellucid.data.batches import Inputs
 from pellucid.data.labels import matched, read_columns
 from pellucid.data.stream import Stream
-from pellucid.features import cka as alignment
-from pellucid.features import probe
-from pellucid.features.channel_map import unexplained
-from pellucid.features.cut import Cut, find_cut
-from pellucid.features.pairs import Distances, Pairs, refuse_nothing_in_common
-from pellucid.features.parity import Parity, check_parity
+from pellucid.features.equivariance import cka as alignment
+from pellucid.features.equivariance import probe
+from pellucid.features.equivariance.channel_map import unexplained
+from pellucid.features.equivariance.cut import Cut, find_cut
+from pellucid.features.equivariance.pairs import Distances, Pairs, refuse_nothing_in_common
+from pellucid.features.equivariance.parity import Parity, check_parity
+from pellucid.features.equivariance.taking import take, vector_or_map_layers
+from pellucid.features.equivariance.transforms import Transform, parse
 from pellucid.features.resampling import Interval, ratio, weights
 from pellucid.features.table import views
-from pellucid.features.taking import take, vector_or_map_layers
-from pellucid.features.transforms import Transform, parse
 from pellucid.models.memory import SHARE, free_bytes
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched

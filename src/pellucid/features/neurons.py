@@ -19,15 +19,15 @@ from pellucid.core.types import View
 from pellucid.data.batches import Inputs
 from pellucid.data.labels import KEYS, matched, read_columns
 from pellucid.data.stream import Stream
-from pellucid.features.ablation import Probe, ablate, affordable, kept_curve
-from pellucid.features.code import Layout, Moments
-from pellucid.features.disentanglement import Factor, as_factors, measure
-from pellucid.features.loss import Loss, choose_loss, label_numbers
-from pellucid.features.neuron_view import Looked, view_of
-from pellucid.features.refit import FOLDS, fit_refit
-from pellucid.features.spectrum import SAMPLES, spectrum
+from pellucid.features.coding.ablation import Probe, ablate, affordable, kept_curve
+from pellucid.features.coding.code import Layout, Moments
+from pellucid.features.coding.disentanglement import Factor, as_factors, measure
+from pellucid.features.coding.loss import Loss, choose_loss, label_numbers
+from pellucid.features.coding.refit import FOLDS, fit_refit
+from pellucid.features.coding.spectrum import SAMPLES, spectrum
+from pellucid.features.coding.told import Looked, view_of
+from pellucid.features.coding.traversal import sweep
 from pellucid.features.table import views
-from pellucid.features.traversal import sweep
 from pellucid.models.memory import SHARE, free_bytes
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched

@@ -15,12 +15,12 @@ from pellucid.core.progress import quiet, track
 from pellucid.core.types import View
 from pellucid.data.batches import Inputs
 from pellucid.data.stream import Stream
-from pellucid.features.coloured import Asked, Coloured, coloured
-from pellucid.features.colours import PALETTE
-from pellucid.features.grouping import Wanted
-from pellucid.features.painting import PAINTED, PAINTED_BYTES, spread
+from pellucid.features.grouping.coloured import Asked, Coloured, coloured
+from pellucid.features.grouping.colours import PALETTE
+from pellucid.features.grouping.fit import Wanted
+from pellucid.features.grouping.painting import PAINTED, PAINTED_BYTES, spread
+from pellucid.features.grouping.truth import Masks, Truth
 from pellucid.features.table import views
-from pellucid.features.truth import Masks, Truth
 from pellucid.models.network import Network
 
 #: The numbers of regions that can be asked for.

@@ -18,12 +18,12 @@ from pellucid.core.progress import track
 from pellucid.core.types import View
 from pellucid.data.batches import Inputs
 from pellucid.data.stream import Stream
-from pellucid.features.candidates import candidates
-from pellucid.features.gram import energy, gram, half
-from pellucid.features.layer_scores import Scores, content_layer, interval, resampled, score, style_layers
-from pellucid.features.sketch import sketch
 from pellucid.features.table import views
-from pellucid.features.variants import PATCHES, quarters, recoloured, shuffled, unit
+from pellucid.features.texture.candidates import candidates
+from pellucid.features.texture.gram import energy, gram, half
+from pellucid.features.texture.layer_scores import Scores, content_layer, interval, resampled, score, style_layers
+from pellucid.features.texture.sketch import sketch
+from pellucid.features.texture.variants import PATCHES, quarters, recoloured, shuffled, unit
 from pellucid.models.capture import split_call
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched

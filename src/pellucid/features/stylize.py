@@ -19,10 +19,10 @@ from pellucid.core.progress import track
 from pellucid.core.types import Sample, View
 from pellucid.data.batches import as_sample
 from pellucid.features import style as styles
-from pellucid.features.canvas import Canvas, canvas_for
-from pellucid.features.margin import WIDTH
 from pellucid.features.table import views
-from pellucid.features.transfer import Transfer, transfer_between
+from pellucid.features.texture.canvas import Canvas, canvas_for
+from pellucid.features.texture.margin import WIDTH
+from pellucid.features.texture.transfer import Transfer, transfer_between
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
 

@@ -1,0 +1,1 @@
+"""What the units of a code are worth: ablation, refits, spectra, known factors."""

@@ -1,0 +1,1 @@
+"""What a layer makes of a transformed input: transforms, their inverses on maps, measures, probes."""

@@ -1,0 +1,1 @@
+"""Content and style: Gram matrices, what tells textures apart, and the transfer."""

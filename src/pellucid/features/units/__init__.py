@@ -1,0 +1,1 @@
+"""Single units: where they look, what excites them, which are alike or dead."""
