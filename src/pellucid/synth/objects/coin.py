@@ -74,7 +74,7 @@ def body() -> Mesh:
 def head(rng: np.random.Generator, wear: float) -> Mesh:
     """The head as a body of its own that stands out of the field: rings from its middle to its outline and below."""
     line = outline(rng)
-    share = np.sin(np.linspace(0, np.pi / 2, 30))
+    share = np.sin(np.linspace(0, np.pi / 2, 40))
     flat = MIDDLE + share[:, None, None] * (line - MIDDLE)
     height = relief(flat.reshape(-1, 2), line, rng).reshape(flat.shape[:2]) * (1 - 0.7 * wear)
     top = np.concatenate([0.36 * flat, 0.03 + 0.045 * height[..., None]], 2)
@@ -105,13 +105,13 @@ def relief(flat: np.ndarray, line: np.ndarray, rng: np.random.Generator) -> np.n
     high = np.sqrt(1 - (1 - np.minimum(deep / 0.42, 1)) ** 2)
     hairline = 0.26 - 0.35 * np.maximum(0, 0.5 - y) + 0.22 * np.maximum(0, y - 0.5)
     hair = _step(hairline - x, 0.03) * _step(y + 0.42 + 0.3 * x, 0.06)
-    angle = np.arctan2(y - 0.25, x - 0.05)
-    strands = np.sin(angle * rng.integers(14, 24) + 6 * np.hypot(x, y - 0.2))
-    high = high + hair * (0.18 + 0.09 * strands * _step(np.hypot(x - 0.05, y - 0.25) - 0.3, 0.06))
-    high -= 0.16 * _bump(x - 0.40, y - 0.27, 0.10, 0.06)  # the socket
-    high += 0.20 * _bump(x - 0.385, y - 0.265, 0.045, 0.04)  # the eye
-    high += 0.10 * _bump(x - 0.40, y - 0.40, 0.14, 0.035)  # the eyebrow
-    high += 0.16 * _bump(x + 0.02, y - 0.12, 0.07, 0.13) - 0.22 * _bump(x - 0.0, y - 0.12, 0.03, 0.07)  # the ear
+    waves = np.sin(rng.uniform(4, 7) * np.arctan2(y + 0.1, 0.45 - x))  # locks that follow the head's curve
+    strands = np.sin(rng.uniform(24, 32) * np.hypot(x - 0.4, y + 0.15) + 1.2 * waves)
+    high = high + hair * (0.24 + 0.10 * strands)
+    high -= 0.34 * _bump(x - 0.40, y - 0.26, 0.13, 0.08)  # the socket
+    high += 0.46 * _bump(x - 0.39, y - 0.25, 0.075, 0.045)  # the eye
+    high += 0.16 * _bump(x - 0.41, y - 0.41, 0.16, 0.045)  # the eyebrow
+    high += 0.34 * _bump(x + 0.05, y - 0.12, 0.10, 0.17) - 0.40 * _bump(x + 0.03, y - 0.12, 0.05, 0.10)  # the ear
     high += 0.10 * _bump(x - 0.34, y + 0.02, 0.15, 0.13)  # the cheek
     high -= 0.14 * _bump(y + 0.60 - 0.55 * (x + 0.02), 0 * x, 0.05, 1) * _step(x + 0.05, 0.05)  # below the jaw
     return np.maximum(high, 0) * np.minimum(1, deep / 0.02)
