@@ -5,13 +5,16 @@ READY := .venv/.ready
 # Threads that wait asleep: two test workers and a browser share the processors.
 export OMP_WAIT_POLICY ?= PASSIVE
 
+# What `make bench` measures besides the explanations; each rewrites its page in benchmarks/.
+BENCHMARKS := relevance conservation regions dream invariance health contours surfaces make
+
 .PHONY: demo test test-slow lint bench clean
 
 demo: .venv/.installed
 	$(BIN)/pellucid explain example:cat example:coffee --out pellucid-report
 
 test: $(READY) lint
-	$(BIN)/python -m pytest -n 2 -m "not slow"
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 -m "not slow"
 
 test-slow: $(READY)
 	$(BIN)/python -m pytest -m slow
@@ -24,8 +27,7 @@ lint: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
-	$(BIN)/python -m benchmarks.relevance
-	$(BIN)/python -m benchmarks.conservation
+	for each in $(BENCHMARKS); do $(BIN)/python -m benchmarks.$$each || exit 1; done
 
 .venv/.installed: pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -7,9 +7,11 @@ import runpy
 from pathlib import Path
 
 import pytest
+import typer
 
 import pellucid
 from pellucid.attribution.table import methods
+from pellucid.cli.main import app
 from pellucid.features.table import views
 from pellucid.synth.table import objects
 
@@ -56,3 +58,17 @@ def test_every_method_is_documented() -> None:
     text = (ROOT / "docs" / "explain.md").read_text(encoding="utf-8")
     for name in methods:
         assert f"`{name}`" in text, name
+
+
+def test_every_command_is_documented() -> None:
+    text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
+    for name in typer.main.get_command(app).commands:
+        assert f"pellucid {name}" in text, name
+
+
+def test_every_look_answers_its_question_on_a_page() -> None:
+    shared = {"codes": "features", "stylize": "style"}
+    for name in views:
+        page = ROOT / "docs" / f"{shared.get(name, name)}.md"
+        assert page.read_text(encoding="utf-8").partition("\n")[0].endswith("?"), page
+        assert views[name].facts.question.endswith("?"), name

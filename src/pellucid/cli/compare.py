@@ -41,7 +41,7 @@ def compare(
     ] = "top",
     method: Annotated[
         list[str] | None,
-        typer.Option("--method", help="Repeatable; see pellucid methods. [default: all that can run]"),
+        typer.Option("--method", help="Repeatable; see pellucid methods. \\[default: all that can run]"),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Of all methods, only those that take at most some twenty passes.")

@@ -30,13 +30,13 @@ def add_to(app: typer.Typer) -> None:
 def dicom(
     series: Annotated[str, typer.Argument(metavar="SERIES", help="The folder with the slices of a CT or MR series.")],
     rtstruct: Annotated[
-        str | None, typer.Option(help="The RTSTRUCT file with the contours. [default: the one in SERIES]")
+        str | None, typer.Option(help="The RTSTRUCT file with the contours. \\[default: the one in SERIES]")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write.")] = Path("pellucid-dicom"),
     window: Annotated[
-        str | None, typer.Option(help="LEVEL,WIDTH of the greys. [default: 40,400 for CT, else 1 % to 99 %]")
+        str | None, typer.Option(help="LEVEL,WIDTH of the greys. \\[default: 40,400 for CT, else 1 % to 99 %]")
     ] = None,
-    roi: Annotated[list[str] | None, typer.Option(help="Only this region; repeatable. [default: all]")] = None,
+    roi: Annotated[list[str] | None, typer.Option(help="Only this region; repeatable. \\[default: all]")] = None,
     rule: Annotated[
         str, typer.Option(help="What several contours of a slice mean: nested (holes), xor or union.")
     ] = "nested",

@@ -48,7 +48,7 @@ def explain(
         list[str] | None, typer.Option("--target", "-t", help="A class's name or index, or 'top'. Repeatable.")
     ] = None,
     method: Annotated[
-        list[str] | None, typer.Option("--method", help="Repeatable; see pellucid methods. [default: one of each kind]")
+        list[str] | None, typer.Option("--method", help="Repeatable; see pellucid methods. \\[default: one of each kind]")
     ] = None,
     layer: Annotated[
         list[str] | None,
@@ -73,11 +73,11 @@ def explain(
     size: chosen.Size = None,
     device: chosen.Device = "auto",
     trust: chosen.Trust = False,
-    share: Annotated[float | None, typer.Option(help="Matrices: what spans must carry, 0 to 1. [default: 0.5]")] = None,
+    share: Annotated[float | None, typer.Option(help="Matrices: what spans must carry, 0 to 1. \\[default: 0.5]")] = None,
     runs: Annotated[
-        int | None, typer.Option(help="Matrices: at most so many spans an axis. [default: by need]")
+        int | None, typer.Option(help="Matrices: at most so many spans an axis. \\[default: by need]")
     ] = None,
-    shuffles: Annotated[int | None, typer.Option(help="Matrices: shuffled inputs for p. [default: 50]")] = None,
+    shuffles: Annotated[int | None, typer.Option(help="Matrices: shuffled inputs for p. \\[default: 50]")] = None,
     as_json: chosen.Json = False,
 ) -> None:
     """Which parts of a photo or matrix speak for what the network sees in it: a report with pictures and figures."""

@@ -40,7 +40,7 @@ def surface(
         "surface.glb"
     ),
     normals: Annotated[
-        str | None, typer.Option(help="'given' or 'estimate'. [default: given where the file has them]")
+        str | None, typer.Option(help="'given' or 'estimate'. \\[default: given where the file has them]")
     ] = None,
     kernel: Annotated[str, typer.Option(help="cubic or wendland.")] = "cubic",
     method: Annotated[
@@ -48,7 +48,7 @@ def surface(
     ] = "hermite",
     smooth: Annotated[float, typer.Option(help="How far the surface may leave the points: 0, or 0.001 to 0.1.")] = 0.0,
     resolution: Annotated[
-        int | None, typer.Option(help="Cells along the longest side, 8 to 512. [default: by the points' spacing]")
+        int | None, typer.Option(help="Cells along the longest side, 8 to 512. \\[default: by the points' spacing]")
     ] = None,
     up: Annotated[str, typer.Option(help="The axis that points up in the picture: x, y or z.")] = "z",
     seed: Annotated[int, typer.Option(help="For everything that is drawn at random.")] = 0,
