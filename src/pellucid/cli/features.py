@@ -27,7 +27,7 @@ def features(
     ],
     layer: Annotated[
         list[str] | None,
-        typer.Option("--layer", "-l", help="A name, a glob, stage:2. Repeatable. [default: stage:last]"),
+        typer.Option("--layer", "-l", help="A name, a glob, stage:2. Repeatable. \\[default: stage:last]"),
     ] = None,
     pool: Annotated[
         str, typer.Option(help="Over a map's places: mean, max, or none for a row a cell instead of one a picture.")

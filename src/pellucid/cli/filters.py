@@ -40,7 +40,7 @@ def filters(
             "--layer",
             "-l",
             help="Repeatable: a name, a glob, type:Conv2d; what is below it counts too. "
-            "[default: all convolutions and linear layers]",
+            "\\[default: all convolutions and linear layers]",
         ),
     ] = None,
     units: Annotated[int, typer.Option(help="How many units of a layer get patches.")] = 6,

@@ -26,23 +26,23 @@ def health(
     data: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="DATA", help="Folders (of one folder a class), pictures, matrix files. [default: noise]"
+            metavar="DATA", help="Folders (of one folder a class), pictures, matrix files. \\[default: noise]"
         ),
     ] = None,
     labels: Annotated[
-        Path | None, typer.Option(help="A table with a column 'label', a row a picture. [default: folders, or drawn]")
+        Path | None, typer.Option(help="A table with a column 'label', a row a picture. \\[default: folders, or drawn]")
     ] = None,
     rate: Annotated[float, typer.Option("--rate", "--lr", help="The learning rate that you use.")] = 0.01,
     trial: Annotated[
         bool | None,
         typer.Option(
             "--try/--no-try",
-            help="Train copies for a moment, as it is and as advised. [default: where it may help]",
+            help="Train copies for a moment, as it is and as advised. \\[default: where it may help]",
         ),
     ] = None,
     rates: Annotated[bool, typer.Option("--rates", help="A learning-rate range test too: 100 steps.")] = False,
     count: Annotated[
-        int | None, typer.Option(help="Inputs in the batch. [default: 8, and 64 where they are small]")
+        int | None, typer.Option(help="Inputs in the batch. \\[default: 8, and 64 where they are small]")
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write the report into.")] = Path(
         "pellucid-health"

@@ -60,7 +60,7 @@ def make(
     seed: Annotated[int, typer.Option(help="The same seed, the same objects, byte for byte.")] = 0,
     formats: Annotated[
         str | None,
-        typer.Option("--format", help="glb, obj, ply, stl, several with commas, or none. [default: glb]"),
+        typer.Option("--format", help="glb, obj, ply, stl, several with commas, or none. \\[default: glb]"),
     ] = None,
     render: Annotated[str, typer.Option(help="Pixels a side of the pictures, or none.")] = "224",
     samples: Annotated[int, typer.Option(help="Samples along each side of a pixel, against jagged edges.")] = 2,

@@ -37,14 +37,14 @@ def neurons(
         Path | None, typer.Option(help="A table with a column 'label', a row a picture: for classifiers.")
     ] = None,
     tests: Annotated[
-        int | None, typer.Option(help="Samples on which each unit is ablated. [default: by a budget, 32 to 1000]")
+        int | None, typer.Option(help="Samples on which each unit is ablated. \\[default: by a budget, 32 to 1000]")
     ] = None,
     loss: Annotated[
         str, typer.Option(help="reconstruction, classes, output, or auto: by the network's output.")
     ] = "auto",
     variational: Annotated[
         bool | None,
-        typer.Option(help="The layer holds a variational code's means. [default: whether random numbers are drawn]"),
+        typer.Option(help="The layer holds a variational code's means. \\[default: whether random numbers are drawn]"),
     ] = None,
     traverse: Annotated[int, typer.Option(help="How many of the top units are swept through their values.")] = 6,
     stacked: Annotated[

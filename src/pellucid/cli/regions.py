@@ -32,7 +32,7 @@ def regions(
     ],
     layer: Annotated[
         list[str] | None,
-        typer.Option("--layer", "-l", help="A name, a glob, stage:2. Repeatable. [default: one a stage]"),
+        typer.Option("--layer", "-l", help="A name, a glob, stage:2. Repeatable. \\[default: one a stage]"),
     ] = None,
     clusters: Annotated[
         str, typer.Option("--clusters", "-k", help="How many regions, 2 to 12, or auto: by how firm they are.")
