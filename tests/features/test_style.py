@@ -13,10 +13,11 @@ import nets
 import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.features import style as styles
+from pellucid.features.resampling import Interval, weights
 from pellucid.features.table import views
 from pellucid.features.texture.candidates import candidates
 from pellucid.features.texture.gram import energy, gram, half, moments
-from pellucid.features.texture.layer_scores import auc, content_layer, interval, resampled, score, style_layers
+from pellucid.features.texture.layer_scores import Scores, content_layer, score, style_layers
 from pellucid.features.texture.sketch import distances, sketch
 from pellucid.features.texture.variants import quarters, recoloured, shuffled, unit
 
@@ -114,15 +115,20 @@ def test_unit_undoes_the_normalisation() -> None:
 # -- scores ---------------------------------------------------------------------------------------
 
 
-def test_auc_counts_pairs() -> None:
-    near, far = np.array([1.0, 2.0]), np.array([0.5, 2.0, 3.0, 4.0])
-    assert auc(near, far) == (3 + 2 + 0.5) / 8
+def test_equal_distances_count_half() -> None:
+    """Of two pictures that a layer cannot tell apart."""
+    same = torch.ones(3, 2, 4)
+    found = score(same, same[:, 0], same, same[:, 0])
+    off = ~np.eye(3, dtype=bool)
+    assert (found.style[off] == 0.5).all()
+    assert (found.content[off] == 0.5).all()
 
 
 def test_scores_by_a_slow_second_way() -> None:
     crops, whole, again, moved = noise(5, 3, 7), noise(5, 7, seed=1), noise(5, 2, 7, seed=2), noise(5, 7, seed=3)
     found = score(crops, whole, again, moved)
     gap = lambda a, b: float((a.double() - b.double()).norm())  # noqa: E731
+    parts = found.of_pictures()
     for i in range(5):
         pairs = [
             (gap(crops[i, a], crops[i, b]), gap(crops[i, a], crops[j, c]))
@@ -132,21 +138,55 @@ def test_scores_by_a_slow_second_way() -> None:
             for c in range(3)
             if a != b and j != i
         ]
-        assert found.style[i] == pytest.approx(np.mean([near < far for near, far in pairs]))
+        assert parts["style"][i] == pytest.approx(np.mean([near < far for near, far in pairs]))
         same = [gap(whole[i], again[i, k]) < gap(whole[i], whole[j]) for k in range(2) for j in range(5) if j != i]
-        assert found.content[i] == pytest.approx(np.mean(same))
-        others = [gap(whole[i], whole[j]) ** 2 for j in range(5) if j != i]
-        assert found.between[i] == pytest.approx(np.mean(others))
-        assert found.moved[i] == pytest.approx(gap(whole[i], moved[i]) ** 2)
+        assert parts["content"][i] == pytest.approx(np.mean(same))
+        assert parts["place"][i] == pytest.approx(gap(whole[i], moved[i]) ** 2)
+    between = np.mean([gap(whole[i], whole[j]) ** 2 for i in range(5) for j in range(5) if j != i])
+    told = found.intervals(np.ones((1, 5), np.float32))
+    assert told["style"].value == pytest.approx(parts["style"].mean())
+    assert told["content"].value == pytest.approx(parts["content"].mean())
+    assert told["place"].value == pytest.approx(parts["place"].mean() / between)
+    assert told["both"].value == pytest.approx(told["content"].value * told["place"].value)
+    assert all(each.draws == pytest.approx([each.value]) for each in told.values())
 
 
-def test_intervals_hold_what_they_are_of() -> None:
-    rows = resampled(5, 0)
-    found = score(noise(5, 3, 7), noise(5, 7, seed=1), noise(5, 2, 7, seed=2), noise(5, 7, seed=3))
-    told = interval(found, rows)
-    for name in ("style", "content", "place", "both"):
-        assert told[f"{name}_low"] <= told[name] <= told[f"{name}_high"]
-    assert content_layer({"a": found, "b": found}, rows) == ["a"] * len(rows)  # of equals the first
+def test_a_pair_counts_as_often_as_both_its_pictures_are_drawn() -> None:
+    vectors = [noise(4, 3, 7), noise(4, 7, seed=1), noise(4, 2, 7, seed=2), noise(4, 7, seed=3)]
+    found, times = score(*vectors), [2, 0, 1, 1]
+    drawn = found.intervals(np.array([times, [4, 0, 0, 0]], np.float32))
+    pairs = [(i, j) for i in (0, 0, 2, 3) for j in (0, 0, 2, 3) if i != j]
+    for name in ("style", "content"):
+        assert drawn[name].draws[0] == pytest.approx(np.mean([getattr(found, name)[pair] for pair in pairs]))
+    between = np.mean([found.between[pair] for pair in pairs])
+    assert drawn["place"].draws[0] == pytest.approx(np.average(found.moved, weights=times) / between)
+    assert all(np.isnan(each.draws[1]) for each in drawn.values())  # one picture is no pair
+    assert np.isfinite(drawn["both"].low)
+
+
+def test_the_intervals_hold_what_all_pictures_give() -> None:
+    """Pictures of a kind are drawn again and again: about so many intervals hold the truth as they say."""
+    everything = drawn_scores(400, seed=1000)
+    truth = {name: each.value for name, each in everything.intervals(np.zeros((0, 400))).items()}
+    inside = dict.fromkeys(truth, 0)
+    for seed in range(100):
+        for name, each in drawn_scores(20, seed=seed).intervals(weights(np.arange(20), seed=seed)).items():
+            inside[name] += each.low <= truth[name] <= each.high
+    assert {name: count for name, count in inside.items() if count < 83} == {}
+
+
+def drawn_scores(pictures: int, *, seed: int) -> Scores:
+    """Of pictures that differ in how loud they are, with crops, colours and patches that resemble them."""
+    rng = np.random.default_rng(seed)
+    own = rng.normal(size=(pictures, 1, 6)) * rng.lognormal(0, 0.5, (pictures, 1, 1))
+    near = lambda count, scale: torch.from_numpy(own + rng.normal(0, scale, (pictures, count, 6)))  # noqa: E731
+    whole = torch.from_numpy(own[:, 0])
+    return score(near(2, 0.5), whole, near(2, 0.7), near(1, 0.8)[:, 0])
+
+
+def test_the_content_layer_and_how_often_it_is_drawn() -> None:
+    a, b = Interval(0.5, np.array([0.5, 0.6, 0.2, np.nan])), Interval(0.4, np.array([0.5, 0.3, 0.4, np.nan]))
+    assert content_layer({"a": a, "b": b}) == ("a", {"a": 2 / 3, "b": 1 / 3})  # of equals the first
 
 
 def test_one_style_layer_a_resolution() -> None:

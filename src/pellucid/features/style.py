@@ -18,10 +18,11 @@ from pellucid.core.progress import track
 from pellucid.core.types import View
 from pellucid.data.batches import Inputs
 from pellucid.data.stream import Stream
+from pellucid.features.resampling import weights
 from pellucid.features.table import views
 from pellucid.features.texture.candidates import candidates
 from pellucid.features.texture.gram import energy, gram, half
-from pellucid.features.texture.layer_scores import Scores, content_layer, interval, resampled, score, style_layers
+from pellucid.features.texture.layer_scores import Scores, content_layer, score, style_layers
 from pellucid.features.texture.sketch import sketch
 from pellucid.features.texture.variants import PATCHES, quarters, recoloured, shuffled, unit
 from pellucid.models.capture import split_call
@@ -72,11 +73,8 @@ def style(
         taken = _take(ready, stream, names, seed)
     scores = {name: score(*one.joined()) for name, one in taken.items()}
     table = _table(taken, scores, seed)
-    arrays = {
-        "style": np.stack([s.style for s in scores.values()]),
-        "content": np.stack([s.content for s in scores.values()]),
-        "place": np.stack([s.moved for s in scores.values()]),
-    }
+    parts = [each.of_pictures() for each in scores.values()]
+    arrays = {name: np.stack([part[name] for part in parts]) for name in parts[0]}
     return View(
         kind="style",
         arrays=arrays,
@@ -202,19 +200,18 @@ def _take(network: Network, stream: Stream, names: Sequence[str], seed: int) -> 
 
 
 def _table(taken: dict[str, _Taken], scores: dict[str, Scores], seed: int) -> tuple[dict[str, Any], ...]:
-    pictures = len(next(iter(scores.values())).style)
-    rows = resampled(pictures, seed)
-    found = {name: interval(each, rows) for name, each in scores.items()}
-    drawn = content_layer(scores, rows)
-    (content,) = content_layer(scores, np.arange(pictures)[None])
-    styles = style_layers([(n, taken[n].resolution, found[n]["style"]) for n in scores if taken[n].energy > 0])
+    pictures = len(next(iter(scores.values())).moved)
+    drawn = weights(np.arange(pictures), seed=seed)
+    found = {name: each.intervals(drawn) for name, each in scores.items()}
+    content, chosen = content_layer({name: each["both"] for name, each in found.items()})
+    styles = style_layers([(n, taken[n].resolution, found[n]["style"].value) for n in scores if taken[n].energy > 0])
     return tuple(
         {
             "layer": name,
             "resolution": "{} × {}".format(*one.resolution),
             "channels": one.channels,
-            **found[name],
-            "chosen": drawn.count(name) / len(drawn),
+            **{key: cell for score, each in found[name].items() for key, cell in each.named(score).items()},
+            "chosen": chosen[name],
             "energy": one.energy,
             "weight": 1 / one.energy if name in styles else None,
             "role": ", ".join(role for role, names in (("content", [content]), ("style", styles)) if name in names),

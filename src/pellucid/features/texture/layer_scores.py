@@ -8,10 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+from pellucid.features.resampling import Interval
 from pellucid.features.texture.sketch import distances
-
-#: Resamples of the pictures for an interval.
-RESAMPLES = 1000
 
 #: A layer's style counts where it is at least so much of the best layer's.
 NEAR_BEST = 0.9
@@ -19,66 +17,74 @@ NEAR_BEST = 0.9
 
 @dataclass(frozen=True)
 class Scores:
-    """What each picture says of a layer, float64 [n]: its AUC of style and of content, how far its features move when
-    patches change places, and how far away other pictures' are (squared distances).
+    """What each pair of pictures says of a layer, float64 [n, n], nothing of a picture with itself (0).
+
+    style, content: how often a crop, or the recoloured version, of the row's picture is nearer to it than the column's
+    picture is. between: squared distances. moved: how far each picture's features move when its patches change places,
+    squared, [n].
     """
 
     style: np.ndarray
     content: np.ndarray
-    moved: np.ndarray
     between: np.ndarray
+    moved: np.ndarray
 
-    def totals(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """S, C, P and C·P of the pictures in each row of ``rows``, [r, m] → [r] each."""
-        mean = lambda each: each[rows].mean(1)  # noqa: E731
-        between = mean(self.between)
-        place = np.divide(mean(self.moved), between, out=np.zeros_like(between), where=between > 0)
-        content = mean(self.content)
-        return {"style": mean(self.style), "content": content, "place": place, "both": content * place}
+    def of_pictures(self) -> dict[str, np.ndarray]:
+        """Each picture's part, [n]: its AUC of style and of content, and of place what is above the division."""
+        others = len(self.moved) - 1
+        return {"style": self.style.sum(1) / others, "content": self.content.sum(1) / others, "place": self.moved}
+
+    def intervals(self, weight: np.ndarray) -> dict[str, Interval]:
+        """S, C, P and C·P with their intervals; weight: how often each picture is drawn, [draws, n].
+
+        A pair counts w_i·w_j times, for another sample has other pictures on both sides: with the anchors alone drawn
+        anew the intervals are too narrow. Two copies of one picture are no pair. NaN where no pair was drawn.
+        """
+        w = np.concatenate([np.ones((1, len(self.moved))), weight.astype(np.float64)])
+        between, content = _mean_over_pairs(self.between, w), _mean_over_pairs(self.content, w)
+        moved = (w @ self.moved) / w.sum(1)
+        place = np.divide(moved, between, out=np.where(np.isnan(between), np.nan, 0.0), where=between > 0)
+        told = {"style": _mean_over_pairs(self.style, w), "content": content, "place": place, "both": content * place}
+        return {name: Interval(float(values[0]), values[1:]) for name, values in told.items()}
+
+
+def _mean_over_pairs(of_pairs: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """The mean of [n, n] over all pairs of two pictures, counted w_i·w_j times: [draws]."""
+    pairs = np.square(w.sum(1)) - np.square(w).sum(1)
+    total = ((w @ of_pairs) * w).sum(1)
+    return np.divide(total, pairs, out=np.full(len(w), np.nan), where=pairs > 0)
 
 
 def score(crops: Tensor, whole: Tensor, recoloured: Tensor, shuffled: Tensor) -> Scores:
     """The scores of n pictures' vectors: crops [n, k, d], whole [n, d], recoloured [n, j, d], shuffled [n, d]."""
     n, k = crops.shape[:2]
-    textures = distances(crops.flatten(0, 1), crops.flatten(0, 1)).numpy()
-    owner = np.repeat(np.arange(n), k)
     others = distances(whole, whole).numpy()
-    style, content = np.zeros(n), np.zeros(n)
+    style, content = np.zeros((n, n)), np.zeros((n, n))
     for i in range(n):
-        mine = np.flatnonzero(owner == i)
-        nearer = [auc(textures[a, mine[mine != a]], textures[a, owner != i]) for a in mine]
-        style[i] = np.mean(nearer)
-        content[i] = auc(distances(whole[i : i + 1], recoloured[i]).numpy()[0], np.delete(others[i], i))
+        near = distances(crops[i], crops[i]).numpy()
+        far = distances(crops[i], crops.flatten(0, 1)).numpy()
+        nearer = [_nearer(np.delete(near[a], a), far[a]) for a in range(k)]
+        style[i] = np.mean(nearer, 0).reshape(n, k).mean(1)
+        content[i] = _nearer(distances(whole[i : i + 1], recoloured[i]).numpy()[0], others[i])
+    np.fill_diagonal(style, 0)
+    np.fill_diagonal(content, 0)
     moved = (whole.double() - shuffled.double()).square().sum(1).numpy()
-    between = np.square(others).sum(1) / (n - 1)
-    return Scores(style, content, moved, between)
+    return Scores(style, content, np.square(others), moved)
 
 
-def auc(near: np.ndarray, far: np.ndarray) -> float:
-    """How often a distance of ``near`` is smaller than one of ``far``; equal ones count half."""
-    return float((near[:, None] < far).mean() + (near[:, None] == far).mean() / 2)
+def _nearer(near: np.ndarray, far: np.ndarray) -> np.ndarray:
+    """For each of ``far``, [m], how often a distance of ``near`` is smaller; equal ones count half."""
+    return (near[:, None] < far).mean(0) + (near[:, None] == far).mean(0) / 2
 
 
-def interval(scores: Scores, resamples: np.ndarray) -> dict[str, float]:
-    """Each score, and as ``_low`` and ``_high`` what lies between 95 % of its values over resamples [r, n]."""
-    found, drawn = scores.totals(np.arange(len(scores.style))[None]), scores.totals(resamples)
-    told: dict[str, float] = {}
-    for name, values in drawn.items():
-        low, high = np.quantile(values, [0.025, 0.975])
-        told |= {name: float(found[name][0]), f"{name}_low": float(low), f"{name}_high": float(high)}
-    return told
-
-
-def resampled(pictures: int, seed: int) -> np.ndarray:
-    """Pictures drawn with replacement, [RESAMPLES, pictures]."""
-    return np.random.default_rng(seed).integers(pictures, size=(RESAMPLES, pictures))
-
-
-def content_layer(scores: Mapping[str, Scores], rows: np.ndarray) -> list[str]:
-    """The layer of the largest C·P, the first of equals, for the pictures in each row of ``rows``."""
-    both = np.stack([s.totals(rows)["both"] for s in scores.values()])
-    names = list(scores)
-    return [names[i] for i in both.argmax(0)]
+def content_layer(both: Mapping[str, Interval]) -> tuple[str, dict[str, float]]:
+    """The layer of the largest C·P, the first of equals, and in what share of the draws each layer is that one."""
+    names = list(both)
+    drawn = np.stack([each.draws for each in both.values()])
+    drawn = drawn[:, ~np.isnan(drawn).any(0)]
+    times = np.bincount(drawn.argmax(0), minlength=len(names)) / max(1, drawn.shape[1])
+    best = int(np.argmax([each.value for each in both.values()]))
+    return names[best], dict(zip(names, times.tolist(), strict=True))
 
 
 def style_layers(found: Sequence[tuple[str, tuple[int, int], float]]) -> list[str]:
