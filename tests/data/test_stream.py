@@ -117,6 +117,12 @@ BAD = [
     ("side,mood\nleft,fine\n", "none of its columns"),
     ("image,side\na.png,left\na.png,right\nb.png,left\n", "has two rows"),
     ("image,side\na.png,left\nc.png,left\n", "1 of 2 pictures have no row, first 'd/b.png'"),
+    (
+        "image,side\na.jpg,l\nb.jpg,l\n",
+        "only without folders and endings: the picture is 'd/a.png', its row is 'a.jpg'",
+    ),
+    ("image,side\na.png,l\ne/b.png,l\n", "the picture is 'd/b.png', its row is 'e/b.png'"),
+    ("image,side\nd/a.png,l\nb.png,l\n", "only without folders and endings"),
 ]
 
 
@@ -124,6 +130,13 @@ BAD = [
 def test_what_is_wrong_with_a_table_is_told(tmp_path: Path, text: str, said: str) -> None:
     with pytest.raises(BadInput, match=said):
         matched(read_columns(table(tmp_path, text)), ["d/a.png", "d/b.png"])
+
+
+def test_names_that_match_only_in_part_come_with_the_cure() -> None:
+    with pytest.raises(BadInput) as caught:
+        matched({"image": ["e/a.jpg"], "side": ["left"]}, ["d/a.png"])
+    assert "have no row" not in str(caught.value)
+    assert caught.value.cure == "write each picture's file name (a.png) into the table, without other folders"
 
 
 def test_pictures_of_one_name_need_their_paths() -> None:

@@ -164,18 +164,44 @@ def test_the_refit_is_a_ridge_of_each_unit_on_all_others() -> None:
     assert found.predicted[3] > 0.9
 
 
-def test_where_nobody_predicts_a_unit_its_mean_is_taken() -> None:
-    noise = torch.randn(12, 1, 40, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+def noise(count: int, units: int, seed: int = 0) -> tuple[Tensor, Moments]:
+    made = torch.randn(count, 1, units, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
     moments = Moments(FOLDS)
-    moments.add(noise, range(12))
+    moments.add(made, range(count))
+    return made, moments
+
+
+def test_where_nobody_predicts_a_unit_its_mean_is_taken() -> None:
+    cells, moments = noise(60, 8)
     found = fit_refit(moments)
-    assert (found.predicted >= 0).all()
-    assert found.predicted.mean() < 0.5
     alone = found.predicted == 0
     assert alone.any()
     for f in range(FOLDS):
-        left = found.residuals(noise[f::FOLDS], f)
-        torch.testing.assert_close(left[..., alone], (noise[f::FOLDS] - found.means[f])[..., alone])
+        left = found.residuals(cells[f::FOLDS], f)
+        torch.testing.assert_close(left[..., alone], (cells[f::FOLDS] - found.means[f])[..., alone])
+
+
+def test_independent_units_predict_nothing_of_each_other() -> None:
+    """The samples predicted have no say in the ridge, so luck does not look like knowledge."""
+    for count in (40, 80):
+        predicted = torch.cat([fit_refit(noise(count, 32, seed)[1]).predicted for seed in range(6)])
+        assert predicted.mean() < 0.005
+        assert (predicted < 0).any()
+
+
+def test_the_fold_that_is_predicted_has_no_say_in_its_weights() -> None:
+    cells, moments = noise(40, 6)
+    other = cells.clone()
+    other[::FOLDS] = other[::FOLDS].flip(2) * 3
+    changed = Moments(FOLDS)
+    changed.add(other, range(40))
+    torch.testing.assert_close(fit_refit(moments).weights[0], fit_refit(changed).weights[0], rtol=0, atol=0)
+
+
+def test_two_samples_teach_nothing() -> None:
+    moments = Moments(2)
+    moments.add(torch.randn(2, 1, 3, dtype=torch.float64), range(2))
+    assert fit_refit(moments).predicted.tolist() == [0, 0, 0]
 
 
 def literal_spectrum(net: pellucid.Network, layer: str, x: Tensor, embed: Any) -> np.ndarray:

@@ -15,6 +15,8 @@ from torch import nn
 import nets
 import pellucid
 from features.codes import DIGITS, SPEC, TARGETS, linear
+from pellucid.features.coding.ablation import Losses
+from pellucid.features.coding.told import _top
 from pellucid.report.look import figure_of, look_of
 from pellucid.report.looks import neurons as looks
 
@@ -39,6 +41,47 @@ def test_the_answer_has_this_networks_figures() -> None:
     assert f"the smallest is {looks.number(float(view()['spectrum/covariance'][-1]))}" in text
     assert "Of the known factors" in text
     assert not told(view(), "warning")
+
+
+def test_the_first_unit_claims_no_more_than_samples_that_did_not_choose_it() -> None:
+    """Units without any effect: the interval of the first, on the samples that made it first, lies above 0."""
+    above = 0
+    for seed in range(40):
+        found = _top(null_losses(seed), seed=0)
+        assert found is not None
+        above += found["low"] > 0
+    assert above <= 5  # 2.5 % of 40 is 1; all 40 if they were the samples that chose it
+    text = told(view())
+    top = view().options["found"]["top"]
+    assert f"lies above 0 for 6 of 6 units ({looks.number(0.15)} would if none mattered, 2.5 % of them)" in text
+    assert f"the first is unit {top['unit']}, and the {top['tests']} samples that did not choose it lose" in text
+    few = pellucid.neurons(linear(), DIGITS[:3], "code", traverse=0)
+    assert "too few to choose on some and measure on others" in told(few)
+
+
+def null_losses(seed: int) -> Losses:
+    rng = np.random.default_rng(seed)
+    return Losses(np.zeros(200), rng.normal(size=(200, 256)), np.zeros((200, 256)), None, None)
+
+
+def test_figures_of_factors_come_with_what_chance_gives() -> None:
+    found = view().options["found"]
+    (factor,) = found["factors"]
+    text = told(view())
+    for name in ("completeness", "informativeness"):
+        pair = f"{looks.number(factor[name])} (by chance {looks.number(factor[f'{name}_chance'])})"
+        assert pair in text
+    assert "factor_share_chance" in looks.COLUMNS
+    assert all(0 < r["factor_share_chance"] < 1 for r in view().table)
+
+
+def test_what_is_not_known_of_a_factor_is_said() -> None:
+    rare = np.zeros(40)
+    rare[np.random.default_rng(0).permutation(40)[:3]] = 1  # all among the samples that the models are fitted to
+    of = pellucid.neurons(linear(), DIGITS[:40], "code", factors={"rare": rare}, traverse=0)
+    assert "informativeness not known" in told(of)
+    assert "told on unseen samples not known" in told(of)
+    assert any("informativeness of factor 'rare' is not known" in note for note in of.notes)
 
 
 def test_units_that_others_can_replace_are_named() -> None:

@@ -68,10 +68,23 @@ def _rows_of(keys: Sequence[str], sources: Sequence[str], where: object) -> list
             raise BadInput(f"two pictures are called {twice!r}", where=where, cure="write their paths into the table")
         return [numbers[s] for s in spelt]
     names = {Path(k).stem for k in keys}
-    lost = next((s for s in sources if Path(s).stem not in names), sources[0])
-    missing = sum(Path(s).stem not in names for s in sources) or 1
+    if all(Path(s).stem in names for s in sources):
+        raise _otherwise_spelt(keys, sources, where)
+    lost = next(s for s in sources if Path(s).stem not in names)
+    missing = sum(Path(s).stem not in names for s in sources)
     what = f"{missing} of {len(sources)} pictures have no row, first {lost!r}"
     raise BadInput(what, where=where, cure=near(Path(lost).name, keys))
+
+
+def _otherwise_spelt(keys: Sequence[str], sources: Sequence[str], where: object) -> BadInput:
+    """Every picture has a row of its name, but none of the spellings fits all of them."""
+    by_stem = {Path(k).stem: k for k in keys}
+    pairs = [(s, by_stem[Path(s).stem]) for s in sources if by_stem[Path(s).stem] != Path(s).name]
+    strangers = [(s, k) for s, k in pairs if k not in (s, Path(s).stem)]
+    picture, row = (strangers or pairs)[0]
+    what = f"the names match only without folders and endings: the picture is {picture!r}, its row is {row!r}"
+    cure = f"write each picture's file name ({Path(picture).name}) into the table, without other folders"
+    return BadInput(what, where=where, cure=cure)
 
 
 def _text(data: bytes) -> Columns:

@@ -21,8 +21,8 @@ DISCRETE = 10
 #: Samples that DCI's models are fitted to and tested on, and units above which they are sparse linear ones.
 MOST, BOOSTED = 1000, 200
 
-#: Shuffled factors that say what chance gives.
-SHUFFLES = 20
+#: Shuffled factors that say what chance gives: for information, and for DCI, whose models take long.
+SHUFFLES, DCI_SHUFFLES = 20, 2
 
 Model = Literal["gradient boosting", "lasso"]
 
@@ -46,9 +46,11 @@ class Disentanglement:
     """What units say of factors.
 
     information: mutual information in nats [factors, units]. entropy: of each factor. gap: the MIG of each. chance:
-    the mean MIG with shuffled factors. importance: DCI's [factors, units]. disentanglement: the mean D (None with a
-    single factor). completeness: C of each. informativeness: of each, accuracy or R² on
-    held-out samples. model: of DCI.
+    the mean MIG with shuffled factors. share_chance: the largest share of a factor's entropy that each unit tells of
+    shuffled factors, [units]. importance: DCI's [factors, units]. disentanglement: the mean D (None with a
+    single factor). completeness: C of each. informativeness: of each, balanced accuracy or R² on held-out samples;
+    None where its value is the same in all of them. …_chance: D and C of models that learnt shuffled factors, and
+    the balanced accuracy of always naming the same class (R² 0). model: of DCI.
     """
 
     factors: tuple[str, ...]
@@ -56,10 +58,14 @@ class Disentanglement:
     entropy: np.ndarray
     gap: np.ndarray
     chance: float
+    share_chance: np.ndarray
     importance: np.ndarray
     disentanglement: float | None
+    disentanglement_chance: float | None
     completeness: np.ndarray
-    informativeness: np.ndarray
+    completeness_chance: np.ndarray
+    informativeness: tuple[float | None, ...]
+    informativeness_chance: tuple[float | None, ...]
     model: Model
 
     @property
@@ -122,18 +128,23 @@ def measure(codes: np.ndarray, factors: Sequence[Factor], *, seed: int) -> Disen
     ]
     chance = float(np.mean([gaps(s, entropy) for s in shuffled]))
     model: Model = "gradient boosting" if codes.shape[1] <= BOOSTED else "lasso"
-    importance, informativeness = _importances(codes, factors, model, seed)
+    learnt = _learn(codes, factors, model, seed)
+    apart = [d for d in map(disentanglement, learnt.shuffled) if d is not None]
     return Disentanglement(
-        tuple(f.name for f in factors),
-        information,
-        entropy,
-        gaps(information, entropy),
-        chance,
-        importance,
-        disentanglement(importance),
-        completeness(importance),
-        informativeness,
-        model,
+        factors=tuple(f.name for f in factors),
+        information=information,
+        entropy=entropy,
+        gap=gaps(information, entropy),
+        chance=chance,
+        share_chance=np.mean([(s / entropy[:, None]).max(0) for s in shuffled], axis=0),
+        importance=learnt.importance,
+        disentanglement=disentanglement(learnt.importance),
+        disentanglement_chance=float(np.mean(apart)) if apart else None,
+        completeness=completeness(learnt.importance),
+        completeness_chance=np.mean([completeness(s) for s in learnt.shuffled], axis=0),
+        informativeness=learnt.scores,
+        informativeness_chance=learnt.chances,
+        model=model,
     )
 
 
@@ -207,30 +218,54 @@ def _entropies(shares: np.ndarray, base: int) -> np.ndarray:
     return -(shares * logs).sum(0) / np.log(base)
 
 
-def _importances(
-    codes: np.ndarray, factors: Sequence[Factor], model: Model, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each unit's importance for each factor [factors, units], and how well the factor is told on unseen samples."""
+@dataclass(frozen=True)
+class _Learnt:
+    """Importances [factors, units], also of factors shuffled; each factor's score on unseen samples, and by chance."""
+
+    importance: np.ndarray
+    shuffled: list[np.ndarray]
+    scores: tuple[float | None, ...]
+    chances: tuple[float | None, ...]
+
+
+def _learn(codes: np.ndarray, factors: Sequence[Factor], model: Model, seed: int) -> _Learnt:
+    """Fit each factor, and twice its shuffled values; score it on samples unseen."""
+    from sklearn.exceptions import ConvergenceWarning
+
     generator = np.random.default_rng(seed)
     order = generator.permutation(len(codes))[:MOST]
     split = max(1, len(order) * 3 // 4)
     train, test = order[:split], order[split:] if split < len(order) else order[:split]
     spread = codes[train].std(0)
     standard = (codes - codes[train].mean(0)) / np.where(spread > 0, spread, 1)
-    rows, scores = [], []
+    fit = _boosting if model == "gradient boosting" else _lasso
+    rows, shuffled, scores, chances = [], [], [], []
     for factor in track(factors, "factors"):
-        fit = _boosting if model == "gradient boosting" else _lasso
+        values = factor.values[train]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # solvers that stop a little early say so, a hundred times
-            fitted, row = fit(factor, standard[train], factor.values[train], seed)
-            scores.append(_score(fitted, factor, standard[test], factor.values[test]))
+            warnings.simplefilter("ignore", ConvergenceWarning)  # solvers stop a little early, a hundred times
+            fitted, row = fit(factor, standard[train], values, seed)
+            # The classes that are learnt stay the same: only the samples that have them are others.
+            drawn = [generator.permutation(values) for _ in range(DCI_SHUFFLES)]
+            shuffled.append([fit(factor, standard[train], d, seed)[1] for d in drawn])
+        score, chance = _score(fitted, factor, standard[test], factor.values[test])
         rows.append(row)
-    return np.stack(rows), np.array(scores)
+        scores.append(score)
+        chances.append(chance)
+    return _Learnt(np.stack(rows), list(np.array(shuffled).swapaxes(0, 1)), tuple(scores), tuple(chances))
 
 
-def _score(fitted: Any, factor: Factor, x: np.ndarray, y: np.ndarray) -> float:
-    """The accuracy, or R² where the factor is continuous (of values that differ)."""
-    return float(fitted.score(x, y)) if factor.discrete or np.ptp(y) > 0 else 0.0
+def _score(fitted: Any, factor: Factor, x: np.ndarray, y: np.ndarray) -> tuple[float | None, float | None]:
+    """The balanced accuracy (the mean share of each class that is told right), or R² of numbers; and by chance.
+
+    None where the values are all the same, for then anything that says so is always right.
+    """
+    if np.ptp(y) == 0:
+        return None, None
+    if not factor.discrete:
+        return float(fitted.score(x, y)), 0.0
+    right, classes = fitted.predict(x) == y, np.unique(y)
+    return float(np.mean([right[y == c].mean() for c in classes])), 1 / len(classes)
 
 
 def _boosting(factor: Factor, x: np.ndarray, y: np.ndarray, seed: int) -> tuple[Any, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,7 +60,7 @@ def view_of(
     """
     arrays, axes = _arrays(looked)
     variational = looked.probe.tail.random if variational is None else variational
-    found = _found(looked, variational)
+    found = _found(looked, variational, seed)
     name, pictures = looked.picture
     notes = ready.preparation.notes if ready.preparation else ()
     return View(
@@ -124,7 +124,11 @@ def _said_of(found: Disentanglement | None, unit: int) -> dict[str, Any]:
         return {}
     shares = found.information[:, unit] / found.entropy
     best = int(shares.argmax())
-    return {"factor": found.factors[best], "factor_share": float(shares[best])}
+    return {
+        "factor": found.factors[best],
+        "factor_share": float(shares[best]),
+        "factor_share_chance": float(found.share_chance[unit]),
+    }
 
 
 def _arrays(looked: Looked) -> tuple[dict[str, np.ndarray], dict[str, tuple[str, ...]]]:
@@ -208,7 +212,7 @@ def _swept(looked: Looked) -> dict[str, Any]:
     return {"followed": [[looked.probe.loss.network.class_name(int(i)) for i in row] for row in followed]}
 
 
-def _found(looked: Looked, variational: bool) -> dict[str, Any]:
+def _found(looked: Looked, variational: bool, seed: int) -> dict[str, Any]:
     """The figures that concern the whole layer."""
     probe, losses, curve = looked.probe, looked.losses, looked.curve
     delta = losses.ablated.mean(0) - losses.untouched.mean()
@@ -240,12 +244,31 @@ def _found(looked: Looked, variational: bool) -> dict[str, Any]:
         "most_varied": int(variance.argmax()),
         "most_varied_rank": int((delta > delta[int(variance.argmax())]).sum()) + 1,
         "still": int((~varies | (variance <= 1e-12 * variance.max())).sum()),
+        "top": _top(losses, seed),
         "run": probe.tail.how,
         "random": probe.tail.random,
     }
     if variational:
         found |= {"active": int((variance > ACTIVE).sum())}
     return found | _factor_figures(looked.disentangled)
+
+
+def _top(losses: Losses, seed: int) -> dict[str, Any] | None:
+    """The unit that the odd samples put first, and what the even ones, which had no say in it, lose without it."""
+    delta = losses.ablated - losses.untouched[:, None]
+    chosen, held = delta[1::2], delta[::2]
+    if len(chosen) < 2:
+        return None
+    unit = int(np.argsort(-chosen.mean(0), kind="stable")[0])
+    drawn = weights(np.arange(len(held)), seed=seed) @ held[:, unit] / len(held)
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    return {
+        "unit": unit,
+        "delta": float(held[:, unit].mean()),
+        "low": float(low),
+        "high": float(high),
+        "tests": len(held),
+    }
 
 
 def _rounding(naive: np.ndarray) -> float:
@@ -276,22 +299,44 @@ def _factor_figures(found: Disentanglement | None) -> dict[str, Any]:
     if found is None:
         return {}
     each = [
-        {"factor": n, "mig": float(g), "completeness": float(c), "informativeness": float(i)}
-        for n, g, c, i in zip(found.factors, found.gap, found.completeness, found.informativeness, strict=True)
+        {
+            "factor": name,
+            "mig": float(found.gap[i]),
+            "completeness": float(found.completeness[i]),
+            "completeness_chance": float(found.completeness_chance[i]),
+            "informativeness": found.informativeness[i],
+            "informativeness_chance": found.informativeness_chance[i],
+        }
+        for i, name in enumerate(found.factors)
     ]
     return {
         "mig": found.mig,
         "mig_chance": found.chance,
         "disentanglement": found.disentanglement,
+        "disentanglement_chance": found.disentanglement_chance,
         "completeness": float(found.completeness.mean()),
-        "informativeness": float(found.informativeness.mean()),
+        "completeness_chance": float(found.completeness_chance.mean()),
+        "informativeness": _mean_told(found.informativeness),
+        "informativeness_chance": _mean_told(found.informativeness_chance),
         "dci_model": found.model,
         "factors": each,
     }
 
 
+def _mean_told(figures: Sequence[float | None]) -> float | None:
+    told = [f for f in figures if f is not None]
+    return float(np.mean(told)) if told else None
+
+
 def _notes(looked: Looked) -> list[str]:
     notes = []
+    if looked.disentangled is not None:
+        found = looked.disentangled
+        notes += [
+            f"informativeness of factor {name!r} is not known: its value is the same in all samples held out"
+            for name, told in zip(found.factors, found.informativeness, strict=True)
+            if told is None
+        ]
     if looked.probe.tail.random:
         notes.append("behind the layer random numbers are drawn: every pass began with the same seed")
     if looked.probe.tail.how == "whole":

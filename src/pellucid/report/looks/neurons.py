@@ -36,6 +36,7 @@ COLUMNS = {
     "correlation": "Correlation",
     "factor": "Tells most of",
     "factor_share": "of its entropy",
+    "factor_share_chance": "by chance",
 }
 
 #: Units that the bars show, and below how many tests a person is warned.
@@ -46,6 +47,9 @@ _STEPS, _WIDE = 7, 4
 
 #: A unit is spare where the others supply all but this share of what is lost without it.
 _SPARE = 0.1
+
+#: Of units that do not matter, the share whose 95 % interval lies above 0.
+_CHANCE = 0.025
 
 _MEAN, _OWN, _VARIANCE = "#2c6ecb", "#e07b00", "#8a5a9e"
 
@@ -82,11 +86,24 @@ def _important(view: View) -> Iterator[Sentence]:
         "fact",
         f"{_ranked(view)}. Without unit {best['unit']} (at its mean) the {found['loss']} "
         f"rises by {number(best['delta'])} (95 % interval {from_to}, {whole(found['tests'])} samples), from "
-        f"{number(found['untouched'])}.",
+        f"{number(found['untouched'])}. {_unchosen(found)}",
     )
     if found["enough"] is not None:
         text = f"{_enough(found)}: with all of them at their mean the {found['loss']} is {number(found['none'])}."
         yield Sentence("fact", text)
+
+
+def _unchosen(found: Mapping[str, Any]) -> str:
+    """What is lost without the top unit where the samples had no say in which it is."""
+    top = found["top"]
+    why = "Those samples also made it the first of all, so figure and interval are too high by luck"
+    if top is None:
+        return f"{why}; the samples are too few to choose on some and measure on others."
+    return (
+        f"{why}: chosen on every other sample, the first is unit {top['unit']}, and the {whole(top['tests'])} samples "
+        f"that did not choose it lose {number(top['delta'])} (95 % interval {number(top['low'])} to "
+        f"{number(top['high'])})."
+    )
 
 
 def _ranked(view: View) -> str:
@@ -95,7 +112,9 @@ def _ranked(view: View) -> str:
     if not view.options["found"]["labelled"] and view.options["found"]["kind"] != "reconstruction":
         return best  # a change of the own answer is never below 0
     above = sum(row["delta_low"] > 0 for row in view.table)
-    return f"{best}; the interval of what is lost lies above 0 for {whole(above)} of {whole(len(view.table))} units"
+    units = len(view.table)
+    chance = f"{number(_CHANCE * units)} would if none mattered, {percent(_CHANCE)} of them"
+    return f"{best}; the interval of what is lost lies above 0 for {whole(above)} of {whole(units)} units ({chance})"
 
 
 def _spare(view: View) -> Iterator[Sentence]:
@@ -167,17 +186,30 @@ def _factors(found: Mapping[str, Any]) -> Iterator[Sentence]:
     if "mig" not in found:
         return
     d = found["disentanglement"]
-    apart = "cannot be said of a single factor" if d is None else f"is {number(d)}"
+    apart = "cannot be said of a single factor"
+    if d is not None:
+        apart = f"is {_beside(d, found['disentanglement_chance'])}"
     each = "; ".join(
-        f"{quoted(f['factor'])} gap {number(f['mig'])}, told on unseen samples {number(f['informativeness'])}"
+        f"{quoted(f['factor'])} gap {number(f['mig'])}, completeness "
+        f"{_beside(f['completeness'], f['completeness_chance'])}, told on unseen samples "
+        f"{_beside(f['informativeness'], f['informativeness_chance'])}"
         for f in found["factors"]
     )
     yield Sentence(
         "fact",
         f"Of the known factors: the mutual information gap is {number(found['mig'])} (1: each has a unit of its own; "
         f"with shuffled factors {number(found['mig_chance'])}). DCI by {found['dci_model']}: disentanglement {apart}, "
-        f"completeness {number(found['completeness'])}, informativeness {number(found['informativeness'])}. {each}.",
+        f"completeness {_beside(found['completeness'], found['completeness_chance'])}, informativeness "
+        f"{_beside(found['informativeness'], found['informativeness_chance'])} (balanced accuracy, or R² of numbers). "
+        f"{each}.",
     )
+
+
+def _beside(figure: float | None, chance: float | None) -> str:
+    """A figure with what chance gives; the two are missing together where nothing can be said."""
+    if figure is None:
+        return "not known"
+    return number(figure) if chance is None else f"{number(figure)} (by chance {number(chance)})"
 
 
 def _warnings(view: View) -> Iterator[Sentence]:
