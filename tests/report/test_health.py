@@ -45,6 +45,8 @@ TRIAL = {
     "rate": 0.02,
     "scheme": "he",
     "advised_rate": 0.01,
+    "momentum": 0.9,
+    "optimizer_python": "torch.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)",
     "clip": 2.0,
     "clip_python": "clip_line",
     "helps": True,

@@ -78,6 +78,34 @@ def test_a_broken_deep_relu_net_is_named_and_the_advice_makes_it_train() -> None
         watched(deep(256))
 
 
+def test_the_printed_lines_train_as_the_trial_did() -> None:
+    """They are run as they are printed, after another's weights, and reach the same losses."""
+    view = check(deep(256), rate=0.02)
+    told = look_of("health").words(view)
+    tried = next(s.text for s in told if s.text.startswith("Tried"))
+    assert "SGD with momentum 0.9" in tried
+    printed = next(s.text for s in told if s.text.startswith("In Python: ")).removeprefix("In Python: ")
+    begin, optimizer, clip = printed.split("; ")
+    model = deep(256)
+    x, y = digits(64)
+    scope = {"pellucid": pellucid, "torch": torch, "model": model}
+    torch.manual_seed(0)
+    exec(begin, scope)
+    exec(optimizer, scope)
+    losses = []
+    for _ in view["trial/advised"]:
+        scope["optimizer"].zero_grad()
+        loss = cross_entropy(model(x), y)
+        losses.append(float(loss.detach()))
+        loss.backward()
+        exec(clip, scope)
+        scope["optimizer"].step()
+    assert losses == pytest.approx(view["trial/advised"].tolist(), rel=1e-3)
+    assert losses[-1] < 0.1
+    (problem,) = view.options["problems"]
+    assert "with momentum or without" in problem["text"]
+
+
 def watched(module: nn.Module) -> None:
     x, y = digits()
     sgd = torch.optim.SGD(module.parameters(), 0.02, momentum=0.9)
@@ -235,6 +263,56 @@ def test_labels_come_from_folders_from_the_user_or_are_drawn(folder: Path) -> No
         asked(str(folder), labels=[0, 1, 2])
     with pytest.raises(pellucid.BadInput, match="label 9 of 4"):
         asked(str(folder), labels=[0, 1, 2, 3, 9])
+
+
+def test_folders_are_labels_for_a_network_without_class_names_too(folder: Path) -> None:
+    network = pellucid.open(nets.module("modules"), input=nets.SPEC)
+    assert network.classes is None
+    asked = lambda **more: pellucid.health(network, str(folder), trial=False, **more).options  # noqa: E731
+    assert asked()["labels"] == "from the folders"
+    assert asked()["loss"] == asked(labels=[0, 1, 2, 3])["loss"]
+    (folder / "eel").mkdir()
+    os.link(folder / "ant" / "0.png", folder / "eel" / "0.png")
+    assert asked()["labels"] == "drawn at random"
+    maps = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.Conv2d(8, 5, 1))  # a class at each place
+    asked = pellucid.health(pellucid.open(maps, input=nets.SPEC), str(folder), trial=False).options
+    assert asked["labels"] == "drawn at random"
+
+
+def test_labels_that_do_not_fit_are_told_in_one_line() -> None:
+    network = pellucid.open(nets.module("modules"), input=nets.SPEC)
+    with pytest.raises(pellucid.BadInput, match="labels: they do not fit the output: ") as caught:
+        pellucid.health(network, nets.images(3), labels=torch.zeros(3, 7))
+    assert len(str(caught.value).splitlines()) == 1
+
+
+class Normed(nn.Module):
+    """Batch norm behind the pooling: a value a channel, of which a single input has no statistics."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten())
+        self.norm, self.head = nn.BatchNorm1d(8), nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head(self.norm(self.body(x)))
+
+
+def test_one_input_with_batch_norm_is_tried_in_eval_mode(folder: Path) -> None:
+    network = pellucid.open(Normed(), input=nets.SPEC)
+    view = pellucid.health(network, str(folder / "ant" / "0.png"), trial=True, rates=True)
+    assert {"trial/as_is", "lr_range/lr"} <= view.arrays.keys()
+    assert view.options["lr_suggested"] is not None
+
+
+def test_what_cannot_be_tried_is_told() -> None:
+    """A network without parameters has nothing to train, and the rest of its report stands."""
+    network = pellucid.open(nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten()), input=nets.SPEC)
+    view = pellucid.health(network, nets.images(4), trial=True, rates=True)
+    assert view.options["trial"] is None
+    told = [n for n in view.notes if "a training step fails: optimizer got an empty parameter list" in n]
+    assert [n.partition(":")[0] for n in told] == ["no training for a moment", "no learning-rate range test"]
+    look_of("health").figure(view)
 
 
 def test_a_single_picture_is_measured_and_said_to_be_one(folder: Path) -> None:

@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 import pellucid
 from pellucid.report.look import look_of
 from pellucid.training.clipping import advise
-from pellucid.training.lr_range import smoothed, suggestion
+from pellucid.training.lr_range import _has_diverged, smoothed, suggestion
 from training.broken import deep, digits, opened
 
 
@@ -63,10 +63,37 @@ def test_same_seed_same_values_and_an_opened_network_will_do() -> None:
 def test_a_tenth_of_the_lowest_is_found_in_a_known_curve() -> None:
     rates = np.geomspace(1e-4, 1, 81)
     bowl = 1 + np.log10(rates / 0.1) ** 2
-    assert suggestion(rates, bowl) == pytest.approx(0.01)
-    assert suggestion(rates, np.full(81, 2.0)) is None
-    assert suggestion(rates, bowl[::-1].cumsum()) is None
+    assert suggestion(rates, bowl, 0.1) == pytest.approx(0.01)
+    assert suggestion(rates, np.full(81, 2.0), 0.1) is None
+    assert suggestion(rates, bowl[::-1].cumsum(), 0.1) is None
     assert smoothed([3.0, 3.0, 3.0]) == pytest.approx([3, 3, 3])
+
+
+@pytest.mark.parametrize("shift", [-100.0, 100.0])
+def test_a_loss_below_zero_or_far_above_gives_the_same_rate(shift: float) -> None:
+    torch.manual_seed(0)
+    module = deep(64, 3, None)
+    plain = pellucid.lr_range(module, cross_entropy, batches())
+    moved = pellucid.lr_range(module, lambda output, y: cross_entropy(output, y) + shift, batches())
+    assert plain.options["suggested"] is not None
+    assert moved.options == plain.options
+    assert moved["loss"] == pytest.approx(plain["loss"] + shift, abs=0.01)
+
+
+def test_noise_is_neither_a_fall_nor_a_divergence() -> None:
+    rng = np.random.default_rng(0)
+    for center in (2.3, -5.0):
+        flat = [center + float(d) for d in rng.normal(scale=0.05, size=60)]
+        assert not any(_has_diverged(flat[:n]) for n in range(1, 60))
+    assert not any(_has_diverged([2.3] * 9 + [2.3 + 2e-7 * i for i in range(n)]) for n in range(1, 40))
+
+
+def test_a_single_input_with_batch_norm_needs_eval_mode() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(64, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 10))
+    x, y = digits(1)
+    with pytest.raises(pellucid.BadInput, match="a training step fails: Expected more than 1 value"):
+        pellucid.lr_range(module, cross_entropy, [(x, y)])
+    assert pellucid.lr_range(module, cross_entropy, [(x, y)], train=False).options["suggested"] is not None
 
 
 def test_mistakes() -> None:

@@ -305,6 +305,23 @@ def test_the_gradients_size_is_the_one_that_clipping_would_find() -> None:
     assert w.history.last.gradient_norm == pytest.approx(float(total), rel=1e-5)
 
 
+def test_with_an_optimizer_the_gradients_are_summed_over_its_backward_passes() -> None:
+    module, parts = nets.module("modules"), nets.images(6).split(2)
+    sgd = torch.optim.SGD(module.parameters(), 1e-3)
+    with pellucid.watch(module, sgd) as w:
+        for part in parts:
+            module(part).square().sum().backward()
+        total = torch.nn.utils.clip_grad_norm_(module.parameters(), 1e-3)
+        sgd.step()
+    assert w.history.last.gradient_norm == pytest.approx(float(total), rel=1e-5)
+    with pellucid.watch(module) as w:  # where a step is a backward pass
+        module(parts[0]).square().sum().backward()
+    module.zero_grad()
+    module(parts[0]).square().sum().backward()
+    last = torch.nn.utils.clip_grad_norm_(module.parameters(), math.inf)
+    assert w.history.last.gradient_norm == pytest.approx(float(last), rel=1e-2)
+
+
 def test_shared_parameters_and_views_are_no_trap() -> None:
     class Tied(nn.Module):
         """One weight in two layers, outputs that are views and are written into."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 
 from pellucid.core.errors import BadInput
 from pellucid.models.network import Network
+from pellucid.training.initialise import expected_loss
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 
@@ -35,10 +35,11 @@ def task_of(network: Network, output: Tensor) -> Task:
         return Task("mean squared error", F.mse_loss, None, None)
     count = output.shape[1]
     if network.output == "multilabel" or count == 1:
-        return Task("binary cross entropy", F.binary_cross_entropy_with_logits, math.log(2), count)
+        return Task("binary cross entropy", F.binary_cross_entropy_with_logits, expected_loss(2), count)
     if network.output == "probabilities":
-        return Task("cross entropy", lambda p, t: F.nll_loss(p.clamp(min=1e-12).log(), t), math.log(count), count)
-    return Task("cross entropy", F.cross_entropy, math.log(count), count)
+        compute = lambda p, t: F.nll_loss(p.clamp(min=1e-12).log(), t)  # noqa: E731
+        return Task("cross entropy", compute, expected_loss(count), count)
+    return Task("cross entropy", F.cross_entropy, expected_loss(count), count)
 
 
 def drawn(task: Task, output: Tensor, seed: int) -> Tensor:
@@ -69,7 +70,7 @@ def given(labels: Sequence[int | str] | Tensor, network: Network, task: Task, co
     return torch.tensor(numbers, device=network.device)
 
 
-def from_folders(sources: Sequence[str], network: Network) -> list[int] | None:
+def from_folders(sources: Sequence[str], network: Network, task: Task) -> list[int] | None:
     """Each picture's class, where pictures lie in a folder a class; None where the folders do not say.
 
     A folder is a class by its name, or by its place in the alphabet where there are as many folders as classes.
@@ -83,4 +84,4 @@ def from_folders(sources: Sequence[str], network: Network) -> list[int] | None:
             return [network.class_index(f) for f in folders]
         except BadInput:
             pass  # these folders are not named after classes
-    return [kinds.index(f) for f in folders] if len(kinds) == len(network.classes or ()) else None
+    return [kinds.index(f) for f in folders] if len(kinds) == task.classes else None

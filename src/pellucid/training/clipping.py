@@ -43,6 +43,6 @@ def advise(norms: Sequence[float]) -> Clipping:
 
 
 def gradient_norm(module: nn.Module) -> float:
-    """The norm of all parameters' gradients together; not finite where one is not."""
+    """The norm of all parameters' gradients together, as they have been summed up; not finite where one is not."""
     gradients = [p.grad for p in module.parameters() if p.grad is not None]
     return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0

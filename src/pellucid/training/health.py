@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
-from dataclasses import asdict
-from functools import partial
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
@@ -22,11 +21,15 @@ from pellucid.models.network import Network, first_tensor
 from pellucid.models.prepare import untouched
 from pellucid.training import answers, clipping
 from pellucid.training.answers import Task
+from pellucid.training.clipping import Clipping
 from pellucid.training.initialise import initialise
-from pellucid.training.lr_range import lr_range
-from pellucid.training.probe import Measured, measure, scratch
+from pellucid.training.lr_range import MOMENTUM, lr_range
+from pellucid.training.probe import Measured, measure
+from pellucid.training.scratch import failures, scratch
 from pellucid.training.trial import Trial, try_advice
 from pellucid.training.verdict import Problem, problems
+
+Made = TypeVar("Made")
 
 #: What the network is held against: the same architecture with these weights.
 REFERENCES = ("he", "xavier", "default")
@@ -70,51 +73,8 @@ def health(
     stream = None if inputs is None else Stream.of(network, inputs)
     chosen = _chosen(network, stream, count, seed)
     given = _batch(network, stream, chosen, seed)
-    x, train = given.x, len(given.x) > 1
-    task, target, told = _question(network, x, stream, chosen, labels, seed)
-    own = measure(network.module, x, target, task.compute, train=train, seed=seed, norms=True)
-    fresh = partial(_fresh, network, x, target, task, train=train, seed=seed)
-    others = {scheme: fresh(scheme) for scheme in track(REFERENCES, "initialisations")}
-    wrong = problems(network.module, own, others["he"], rate)
-    scheme = _advised(others, task)
-    mend = any(p.trains for p in wrong)
-    norms = fresh(scheme, norms=True).norms if mend or trial else own.norms
-    tried = None
-    if trial or (trial is None and mend):
-        tried = try_advice(network.module, x, target, task.compute, scheme, norms, rate=rate, seed=seed)
-    ranged = _range(network, x, target, task, scheme if mend else None, seed) if rates else None
-    arrays = _arrays(own, others, tried, ranged)
-    clip = clipping.advise(norms if mend else own.norms)
-    return View(
-        kind="health",
-        arrays=arrays,
-        axes={n: ("step",) if n.startswith(("trial/", "lr_range/")) else ("layer",) for n in arrays},
-        table=_table(network, own, others["he"], wrong, rate),
-        options={
-            "inputs": "noise" if inputs is None else "given",
-            "count": len(x),
-            "labels": told,
-            "loss_name": task.loss,
-            "loss": _finite(own.loss),
-            "loss_of_chance": task.chance,
-            "loss_he": _finite(others["he"].loss),
-            "classes": task.classes,
-            "problems": tuple(asdict(p) for p in wrong),
-            "scheme": scheme,
-            "clip": clip.threshold,
-            "clip_python": clip.python,
-            "gradient_norms": clip.norms,
-            "trial": None if tried is None else _summary(tried),
-            "lr_scheme": scheme if mend else None,
-            "lr_suggested": None if ranged is None else ranged.options["suggested"],
-            "lr_diverged": None if ranged is None else ranged.options["diverged"],
-            "rate": rate,
-        },
-        names=given.names,
-        seconds=time.perf_counter() - began,
-        notes=_notes(network, train, own, rates and ranged is None),
-        provenance={**network.facts(), "seed": seed},
-    )
+    asked = _Asked(network, given, *_question(network, given.x, stream, chosen, labels, seed), rate, seed)
+    return _view(asked, _look(asked, trial, rates), inputs is None, time.perf_counter() - began)
 
 
 # -- what is asked --------------------------------------------------------------------------------
@@ -160,42 +120,107 @@ def _question(
     task = answers.task_of(network, output)
     if labels is not None:
         every = answers.given(labels, network, task, len(chosen) if stream is None else len(stream))
-        return task, every[torch.as_tensor(chosen, device=every.device)], "given"
+        target = every[torch.as_tensor(chosen, device=every.device)]
+        with torch.no_grad(), failures("labels", "they do not fit the output"):
+            task.compute(output, target)
+        return task, target, "given"
     known = None
-    if stream is not None and stream.samples() and task.loss == "cross entropy":
-        known = answers.from_folders(stream.sources, network)
+    if stream is not None and stream.samples() and task.loss == "cross entropy" and output.ndim == 2:
+        known = answers.from_folders(stream.sources, network, task)
     if known is not None:
         numbers = [known[i] for i in chosen]
         return task, answers.given(numbers, network, task, len(chosen)), "from the folders"
     return task, answers.drawn(task, output, seed), "drawn at random"
 
 
-def _fresh(
-    network: Network,
-    x: Tensor,
-    target: Tensor,
-    task: Task,
-    scheme: str,
-    *,
-    train: bool,
-    seed: int,
-    norms: bool = False,
-) -> Measured:
-    """The same architecture with new weights, measured."""
-    with scratch(network.module, seed, train=train) as made:
-        initialise(made, scheme, seed=seed)
-        return measure(made, x, target, task.compute, train=train, seed=seed, norms=norms)
+# -- what is measured -----------------------------------------------------------------------------
 
 
-def _range(network: Network, x: Tensor, target: Tensor, task: Task, scheme: str | None, seed: int) -> View | None:
-    """A learning-rate range test, with new weights where those are advised; None where the loss is not finite."""
-    with scratch(network.module, seed, train=len(x) > 1) as trainee:
-        if scheme is not None:
-            initialise(trainee, scheme, seed=seed)
-        try:
-            return lr_range(trainee, task.compute, [(x, target)], seed=seed)
-        except BadInput:
-            return None
+@dataclass(frozen=True)
+class _Asked:
+    """The batch, the loss and its targets, which come from ``labels``."""
+
+    network: Network
+    batch: Batch
+    task: Task
+    target: Tensor
+    labels: str
+    rate: float
+    seed: int
+
+    @property
+    def train(self) -> bool:
+        """In training mode, for which batch norm needs more than one input."""
+        return len(self.batch.x) > 1
+
+    def measured(self, *, norms: bool = False) -> Measured:
+        """The network as it is."""
+        return self._measured(self.network.module, norms)
+
+    def fresh(self, scheme: str, *, norms: bool = False) -> Measured:
+        """The same architecture with new weights."""
+        with scratch(self.network.module, self.seed, train=self.train) as made:
+            return self._measured(initialise(made, scheme, seed=self.seed), norms)
+
+    def _measured(self, module: nn.Module, norms: bool) -> Measured:
+        compute = self.task.compute
+        return measure(module, self.batch.x, self.target, compute, train=self.train, seed=self.seed, norms=norms)
+
+    def tried(self, scheme: str, norms: Sequence[float]) -> Trial:
+        """The advice."""
+        data = self.batch.x, self.target, self.task.compute
+        return try_advice(self.network.module, *data, scheme, norms, rate=self.rate, seed=self.seed)
+
+    def ranged(self, scheme: str | None) -> View:
+        """A learning-rate range test, with new weights where those are advised."""
+        with scratch(self.network.module, self.seed, train=self.train) as made:
+            if scheme is not None:
+                initialise(made, scheme, seed=self.seed)
+            batches = [(self.batch.x, self.target)]
+            return lr_range(made, self.task.compute, batches, train=self.train, seed=self.seed)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """Everything that was measured. mend: whether new weights, of ``scheme``, would help. failed: what could not be
+    tried, and why.
+    """
+
+    own: Measured
+    others: dict[str, Measured]
+    wrong: list[Problem]
+    scheme: str
+    mend: bool
+    clip: Clipping
+    tried: Trial | None
+    ranged: View | None
+    failed: tuple[str, ...]
+
+
+def _look(asked: _Asked, trial: bool | None, rates: bool) -> _Looked:
+    own = asked.measured(norms=True)
+    others = {scheme: asked.fresh(scheme) for scheme in track(REFERENCES, "initialisations")}
+    wrong = problems(asked.network.module, own, others["he"], asked.rate)
+    scheme = _advised(others, asked.task)
+    mend = any(p.trains for p in wrong)
+    norms = asked.fresh(scheme, norms=True).norms if mend or trial else own.norms
+    failed: list[str] = []
+    tried = ranged = None
+    if trial or (trial is None and mend):
+        tried = _or_told(lambda: asked.tried(scheme, norms), "no training for a moment", failed)
+    if rates:
+        ranged = _or_told(lambda: asked.ranged(scheme if mend else None), "no learning-rate range test", failed)
+    clip = clipping.advise(norms if mend else own.norms)
+    return _Looked(own, others, wrong, scheme, mend, clip, tried, ranged, tuple(failed))
+
+
+def _or_told(run: Callable[[], Made], what: str, failed: list[str]) -> Made | None:
+    """What ``run`` gives; where it cannot be done, the rest of the report is still worth having, and it says why."""
+    try:
+        return run()
+    except BadInput as error:
+        failed.append(f"{what}: {error.what}")
+        return None
 
 
 def _advised(others: dict[str, Measured], task: Task) -> str:
@@ -218,6 +243,41 @@ def _decades(seen: Measured) -> float:
 
 
 # -- what is told ---------------------------------------------------------------------------------
+
+
+def _view(asked: _Asked, looked: _Looked, noise: bool, seconds: float) -> View:
+    own, he, ranged = looked.own, looked.others["he"], looked.ranged
+    arrays = _arrays(own, looked.others, looked.tried, ranged)
+    return View(
+        kind="health",
+        arrays=arrays,
+        axes={n: ("step",) if n.startswith(("trial/", "lr_range/")) else ("layer",) for n in arrays},
+        table=_table(asked.network, own, he, looked.wrong, asked.rate),
+        options={
+            "inputs": "noise" if noise else "given",
+            "count": len(asked.batch.x),
+            "labels": asked.labels,
+            "loss_name": asked.task.loss,
+            "loss": _finite(own.loss),
+            "loss_of_chance": asked.task.chance,
+            "loss_he": _finite(he.loss),
+            "classes": asked.task.classes,
+            "problems": tuple(asdict(p) for p in looked.wrong),
+            "scheme": looked.scheme,
+            "clip": looked.clip.threshold,
+            "clip_python": looked.clip.python,
+            "gradient_norms": looked.clip.norms,
+            "trial": None if looked.tried is None else _summary(looked.tried),
+            "lr_scheme": looked.scheme if looked.mend else None,
+            "lr_suggested": None if ranged is None else ranged.options["suggested"],
+            "lr_diverged": None if ranged is None else ranged.options["diverged"],
+            "rate": asked.rate,
+        },
+        names=asked.batch.names,
+        seconds=seconds,
+        notes=(*_notes(asked.network, asked.train, own), *looked.failed),
+        provenance={**asked.network.facts(), "seed": asked.seed},
+    )
 
 
 def _arrays(
@@ -291,6 +351,8 @@ def _summary(tried: Trial) -> dict[str, Any]:
         "advised": ends(tried.advised),
         "steps": len(tried.advised),
         "rate": tried.rate,
+        "momentum": MOMENTUM,
+        "optimizer_python": tried.optimizer_python,
         "scheme": tried.scheme,
         "advised_rate": tried.advised_rate,
         "clip": tried.clip.threshold,
@@ -299,14 +361,12 @@ def _summary(tried: Trial) -> dict[str, Any]:
     }
 
 
-def _notes(network: Network, train: bool, own: Measured, no_range: bool) -> tuple[str, ...]:
+def _notes(network: Network, train: bool, own: Measured) -> tuple[str, ...]:
     notes = []
     if not train:
         notes.append("a single input: measured in eval mode, and what differs between inputs is not known")
     for layer, peak in own.near.items():
         notes.append(f"{layer} holds {peak:.2g}, near the largest number of its type")
-    if no_range:
-        notes.append("no learning-rate range test, for the loss is not finite at the start")
     if not network.module.training and any(p.requires_grad for p in network.module.parameters()) is False:
         notes.append("all parameters are frozen; the copy was measured as if they were not")
     return tuple(notes)

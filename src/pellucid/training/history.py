@@ -10,9 +10,11 @@ MOST_STEPS = 512
 
 @dataclass
 class Row:
-    """One step. activation, gradient: the mean square of each layer's output and of its gradient, by its name.
+    """One step. activation, gradient: the mean square of each layer's output and of its gradient, by its name, in the
+    last forward and the last backward pass of the step.
 
-    gradient_norm: of all parameters' gradients together, before any clipping; None where there were none.
+    gradient_norm: of all parameters' gradients together, summed over the step's backward passes, before any clipping;
+    None where there were none.
     """
 
     step: int

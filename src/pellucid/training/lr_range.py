@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import itertools
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -18,16 +16,26 @@ from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
 from pellucid.core.types import View
 from pellucid.models.network import Network, first_tensor, versions
+from pellucid.training.scratch import failures, scratch
 
 #: How much of the running mean of the losses each new one leaves standing.
 SMOOTH = 0.8
 
-#: A smoothed loss this many times the lowest so far has diverged.
-DIVERGED = 4.0
+#: A smoothed loss that has risen from its lowest by this many times what it had fallen has diverged.
+DIVERGED = 2.0
+
+#: The steps at the beginning, whose rates are too small to change a loss: what it does there is noise.
+FIRST = 10
+
+#: What of a loss is rounding.
+ROUNDING = 100 * float(np.finfo(np.float32).eps)
+
+#: Of SGD.
+MOMENTUM = 0.9
 
 Loss = Callable[[Tensor, Tensor], Tensor]
 OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
-    "sgd": lambda parameters, lr: torch.optim.SGD(parameters, lr, momentum=0.9),
+    "sgd": lambda parameters, lr: torch.optim.SGD(parameters, lr, momentum=MOMENTUM),
     "adam": torch.optim.Adam,
     "adamw": torch.optim.AdamW,
 }
@@ -42,27 +50,29 @@ def lr_range(
     lowest: float = 1e-6,
     highest: float = 10.0,
     steps: int = 100,
+    train: bool = True,
     seed: int = 0,
 ) -> View:
     """Train a copy while the learning rate grows exponentially, and see where the loss falls (Smith 2017, §3.3).
 
     loss: ``loss(output, target)``. batches: (x, target), taken in turn and again from the start where they end.
-    optimizer: "sgd" (momentum 0.9), "adam" or "adamw". steps: at most so many; it ends where the loss has become four
-    times its lowest, or is not finite.
+    optimizer: "sgd" (momentum 0.9), "adam" or "adamw". steps: at most so many; it ends where the loss has risen by
+    twice what it had fallen, or is not finite. train: in training mode; False for batches of one, of which batch norm
+    has no statistics.
 
     Gives lr and loss [step] (the smoothed loss; its running mean is bias-corrected) and ``options["suggested"]``, a
-    tenth of the rate at which it was lowest, where it falls at all (None otherwise); ``options["diverged"]`` is where
-    it ended. The model itself is not touched, and draws come from the seed.
+    tenth of the rate at which it was lowest, where it falls by more than its noise (None otherwise);
+    ``options["diverged"]`` is where it ended. The model itself is not touched, and draws come from the seed.
     """
     began = time.perf_counter()
     _check(optimizer, lowest, highest, steps)
     module = model.module if isinstance(model, Network) else model
-    with trained_copy(module, seed) as trainee:
+    with scratch(module, seed, train=train) as trainee:
         rates, losses, diverged = _raise(trainee, loss, batches, optimizer, np.geomspace(lowest, highest, steps))
     if len(losses) < 2:
         raise BadInput("the loss is not finite at the start", where="lr_range", cure="see pellucid health MODEL")
     smooth = smoothed(losses)
-    suggested = suggestion(rates, smooth)
+    suggested = suggestion(rates, smooth, noise(losses))
     arrays = {"lr": np.asarray(rates), "loss": smooth, "raw": np.asarray(losses)}
     return View(
         kind="lr_range",
@@ -73,15 +83,6 @@ def lr_range(
         seconds=time.perf_counter() - began,
         provenance={"seed": seed, "versions": versions()},
     )
-
-
-@contextmanager
-def trained_copy(module: nn.Module, seed: int) -> Any:
-    """A copy that may be trained, in training mode, all of its parameters asking for gradients; draws are seeded."""
-    devices = [torch.cuda.current_device()] if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=devices), torch.enable_grad():
-        torch.manual_seed(seed)
-        yield copy.deepcopy(module).train().requires_grad_(True)
 
 
 def _check(optimizer: str, lowest: float, highest: float, steps: int) -> None:
@@ -96,18 +97,21 @@ def _raise(
     trainee: nn.Module, loss: Loss, batches: Iterable[tuple[Tensor, Tensor]], optimizer: str, rates: np.ndarray
 ) -> tuple[list[float], list[float], float | None]:
     """The rates that were tried, the loss before each step, and the rate at which it diverged, if it did."""
-    stepper = OPTIMIZERS[optimizer](trainee.parameters(), lr=float(rates[0]))
+    with failures("lr_range"):
+        stepper = OPTIMIZERS[optimizer](trainee.parameters(), lr=float(rates[0]))
     losses: list[float] = []
     for rate, (x, target) in zip(track(rates, "learning rates"), _endless(batches), strict=False):
         stepper.param_groups[0]["lr"] = float(rate)
         stepper.zero_grad(set_to_none=True)
-        value = loss(first_tensor(trainee(x)), target)
-        losses.append(float(value.detach()))
-        if not math.isfinite(losses[-1]) or (len(losses) > 4 and _has_diverged(losses)):
+        with failures("lr_range"):
+            value = loss(first_tensor(trainee(x)), target)
+            losses.append(float(value.detach()))
+        if not math.isfinite(losses[-1]) or _has_diverged(losses):
             kept = len(losses) - (not math.isfinite(losses[-1]))
             return list(rates[:kept]), losses[:kept], float(rate)
-        value.backward()
-        stepper.step()
+        with failures("lr_range"):
+            value.backward()
+            stepper.step()
     return list(rates[: len(losses)]), losses, None
 
 
@@ -119,8 +123,18 @@ def _endless(batches: Iterable[tuple[Tensor, Tensor]]) -> Any:
 
 
 def _has_diverged(losses: list[float]) -> bool:
+    """Only differences count, for a loss may be below zero."""
+    if len(losses) <= FIRST:
+        return False
     smooth = smoothed(losses)
-    return bool(smooth[-1] > DIVERGED * smooth.min())
+    lowest = smooth.min()
+    return bool(smooth[-1] - lowest > DIVERGED * max(smooth[0] - lowest, noise(losses)))
+
+
+def noise(losses: Sequence[float]) -> float:
+    """The largest rise from one step to the next among the first ones, or what rounding may do."""
+    first = np.asarray(losses[:FIRST])
+    return float(max(np.diff(first).max(initial=0.0), ROUNDING * np.abs(first).max()))
 
 
 def smoothed(losses: list[float]) -> np.ndarray:
@@ -132,13 +146,13 @@ def smoothed(losses: list[float]) -> np.ndarray:
     return np.asarray(out)
 
 
-def suggestion(rates: Sequence[float], smooth: np.ndarray) -> float | None:
-    """A tenth of the rate at which the loss was lowest; None where it nowhere falls by 2 %.
+def suggestion(rates: Sequence[float], smooth: np.ndarray, noise: float) -> float | None:
+    """A tenth of the rate at which the loss was lowest; None where it falls by no more than its noise.
 
     Where the loss falls most steeply is often read off instead. In a deep network that is where the excess of the
     first logits melts away, at rates at which nothing is learnt.
     """
     lowest = int(smooth.argmin())
-    if lowest < 2 or smooth[lowest] > 0.98 * smooth[0]:
+    if lowest < 2 or smooth[0] - smooth[lowest] <= noise:
         return None
     return float(f"{rates[lowest] / 10:.1e}")

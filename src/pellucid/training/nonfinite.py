@@ -31,8 +31,9 @@ class Finding:
 
     phase: "forward" or "backward". cause: "input" (it came from outside), "parameter" (the layer's own weights were
     bad already), "layer", "function" (an operation in a container's forward) or "loss" (what follows the network).
-    place: in words, where. layer: the module's name with its call (``relu:2``), or the container's. looks: what
-    came out. handed: the largest finite number that went in. propagators: who passed it on, in order.
+    place: in words, where. layer: the module's name with its call (``relu:2``), or the container's. look: what
+    came out. parameter: the bad one's name. operation: the function's name. why, cure: in words or lines of Python.
+    propagators: who passed it on, in order.
     """
 
     step: int

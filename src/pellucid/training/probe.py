@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,6 +14,7 @@ from pellucid.training.answers import Loss
 from pellucid.training.clipping import gradient_norm
 from pellucid.training.initialise import WEIGHTED
 from pellucid.training.nonfinite import Finding
+from pellucid.training.scratch import failures, scratch
 from pellucid.training.tensors import floats_in
 from pellucid.training.watch import watch
 
@@ -53,7 +51,7 @@ def measure(
     with scratch(module, seed, train=train) as trainee:
         found = Measured()
         watched = watch(trainee, action="record")
-        with watched, _Units(trainee, found):
+        with failures("health"), watched, _Units(trainee, found):
             value = loss(first_tensor(trainee(x)), target)
             if value.requires_grad:
                 value.backward()
@@ -65,19 +63,6 @@ def measure(
         if norms and not found.findings:
             found.norms = _norms(trainee, x, target, loss)
     return found
-
-
-@contextmanager
-def scratch(module: nn.Module, seed: int, *, train: bool) -> Iterator[nn.Module]:
-    """A copy that may be trained, all of its parameters asking for gradients; draws are seeded, and only within."""
-    devices = list(range(torch.cuda.device_count()))
-    with torch.random.fork_rng(devices=devices), torch.enable_grad():
-        torch.manual_seed(seed)
-        made = copy.deepcopy(module).train(train)
-        for parameter in made.parameters():
-            parameter.requires_grad_(parameter.dtype.is_floating_point)
-        made.zero_grad(set_to_none=True)
-        yield made
 
 
 def _updates(module: nn.Module) -> dict[str, float]:

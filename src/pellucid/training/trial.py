@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,8 @@ from pellucid.training import clipping
 from pellucid.training.answers import Loss
 from pellucid.training.clipping import Clipping
 from pellucid.training.initialise import initialise
-from pellucid.training.lr_range import OPTIMIZERS, lr_range
-from pellucid.training.probe import scratch
+from pellucid.training.lr_range import MOMENTUM, OPTIMIZERS, lr_range
+from pellucid.training.scratch import failures, scratch
 
 #: Steps of a moment's training, and of the search for its learning rate.
 STEPS, RATES = 40, 60
@@ -29,6 +29,7 @@ USUAL = 1.0
 @dataclass(frozen=True)
 class Trial:
     """losses before each step, ended by the first that is not finite; as it is, and with new weights, rate, clipping.
+    Both with SGD with momentum.
 
     rate: of the network as it is; advised_rate: None where the range test found no rate at which the loss falls.
     """
@@ -39,6 +40,11 @@ class Trial:
     scheme: str
     advised_rate: float | None
     clip: Clipping
+
+    @property
+    def optimizer_python(self) -> str:
+        """What trained the advised copy."""
+        return f"torch.optim.SGD(model.parameters(), lr={self.advised_rate or self.rate:g}, momentum={MOMENTUM:g})"
 
     @property
     def helps(self) -> bool:
@@ -61,17 +67,18 @@ def try_advice(
     seed: int,
 ) -> Trial:
     """Train both for a moment. norms: of the gradients with the scheme's weights. rate: of the one as it is."""
-    clip = clipping.advise(norms)
-    threshold = clip.threshold or USUAL
-    with scratch(module, seed, train=len(x) > 1) as trainee:
+    measured, train = clipping.advise(norms), len(x) > 1
+    clip = replace(measured, threshold=measured.threshold or USUAL)
+    with failures("health"), scratch(module, seed, train=train) as trainee:
         as_is = _train(trainee, x, target, loss, rate, None, "as it is")
-    with scratch(module, seed, train=len(x) > 1) as trainee:
+    with failures("health"), scratch(module, seed, train=train) as trainee:
         initialise(trainee, scheme, seed=seed)
         try:
-            found = lr_range(trainee, loss, [(x, target)], steps=RATES, highest=1.0, seed=seed).options["suggested"]
-        except BadInput:  # not finite at the start: there is no rate to find
+            ranged = lr_range(trainee, loss, [(x, target)], steps=RATES, highest=1.0, train=train, seed=seed)
+            found = ranged.options["suggested"]
+        except BadInput:  # not finite at the start: there is no rate to find (what fails, fails again below)
             found = None
-        advised = _train(trainee, x, target, loss, found or rate, threshold, "as advised")
+        advised = _train(trainee, x, target, loss, found or rate, clip.threshold, "as advised")
     return Trial(as_is, advised, rate, scheme, found, clip)
 
 

@@ -166,9 +166,9 @@ def _step_too_large(own: Measured, rate: float) -> list[Problem]:
         return []
     worst = max(steps, key=steps.__getitem__)
     text = (
-        f"One step of SGD with the learning rate {rate:g} changes the weights of “{worst}” by {_plain(steps[worst])} "
-        f"times their size, and those of {len(steps)} of {len(own.update)} layers by more than {STEP:g} times: it "
-        "throws them away instead of correcting them."
+        f"The first step of SGD, with momentum or without, at the learning rate {rate:g} changes the weights of "
+        f"“{worst}” by {_plain(steps[worst])} times their size, and those of {len(steps)} of {len(own.update)} layers "
+        f"by more than {STEP:g} times: it throws them away instead of correcting them."
     )
     cure = "a smaller learning rate (see pellucid.lr_range), gradient clipping, pellucid.initialise(model, 'he')"
     return [Problem("step too large", worst, text, cure)]

@@ -19,6 +19,7 @@ from torch.utils.hooks import RemovableHandle
 from pellucid.core.errors import BadInput, near
 from pellucid.core.types import View
 from pellucid.models.network import Network, versions
+from pellucid.training.clipping import gradient_norm
 from pellucid.training.graph import BackwardPass, Node, watch_graph
 from pellucid.training.history import History, Row
 from pellucid.training.nonfinite import Finding, NonFinite, NonFiniteWarning, of_backward, of_forward, output_is_bad
@@ -261,7 +262,9 @@ class Watch:
             if not each.made and each.at in each.of.layers:
                 name = each.of.home.name_of(each.of.layers[each.at])
                 self._row.gradient[name] = each.mean_square
-        norm = seen.weight_norm
+        # With an optimizer a step may have several backward passes, whose gradients are summed up. They are measured
+        # here, for before the optimizer's step they may have been clipped.
+        norm = gradient_norm(self._module) if self._optimizers else seen.weight_norm
         self._row.gradient_norm = norm if math.isfinite(norm) else None
 
     # -- steps ------------------------------------------------------------------------------------
@@ -301,8 +304,10 @@ class Watch:
         """What was seen: sizes by layer and step, and the findings.
 
         activation, gradient: float64 [step, layer], the mean square of each layer's output and of its gradient (of
-        the numbers that are finite; 0 where there was none). gradient_norm [step]: of all parameters together,
-        before clipping. step [step]: which steps. A row of the table is a layer, as in the last step.
+        the numbers that are finite; 0 where there was none), in the last forward and the last backward pass of the
+        step. gradient_norm [step]: of all parameters together, before clipping (and before a GradScaler unscales):
+        with an optimizer summed over the backward passes since they were set to zero, without one of the backward
+        pass that is the step. step [step]: which steps. A row of the table is a layer, as in the last step.
         """
         rows, layers = self.history.rows, self.history.layers
         if not rows:

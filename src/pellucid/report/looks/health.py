@@ -52,6 +52,7 @@ _SCHEMES = {
     "default": "torch’s own initial weights",
     "small_last": "He’s initial weights with a small last layer",
 }
+_OPTIMIZERS = {"sgd": "SGD with momentum 0.9", "adam": "Adam", "adamw": "AdamW"}
 
 
 # -- the figure -----------------------------------------------------------------------------------
@@ -136,8 +137,8 @@ def _trial_words(view: View) -> Iterator[Sentence]:
     start, end = trial["as_is"]
     steps = trial["as_is_steps"]
     before = (
-        f"Tried: as it is, with SGD at a learning rate of {number(trial['rate'])} and no clipping, the loss goes from "
-        f"{_loss(start)} to {_loss(end)} in {steps} steps"
+        f"Tried with SGD with momentum {trial['momentum']:g}: as it is, at a learning rate of {number(trial['rate'])} "
+        f"and without clipping, the loss goes from {_loss(start)} to {_loss(end)} in {steps} steps"
     )
     start, end = trial["advised"]
     after = (
@@ -146,7 +147,7 @@ def _trial_words(view: View) -> Iterator[Sentence]:
     )
     verdict = "" if trial["helps"] else " The advice does not help here."
     yield Sentence("fact" if trial["helps"] else "warning", f"{before}; {after}{verdict}")
-    lines = [f"pellucid.initialise(model, {trial['scheme']!r})", f"optimizer = torch.optim.SGD(…, lr={_rate(trial):g})"]
+    lines = [f"pellucid.initialise(model, {trial['scheme']!r})", f"optimizer = {trial['optimizer_python']}"]
     lines += [trial["clip_python"]] if trial["clip_python"] else []
     yield Sentence("fact", f"In Python: {'; '.join(lines)}")
 
@@ -194,16 +195,22 @@ def _clip_words(view: View) -> Iterator[Sentence]:
 def _rate_words(view: View) -> Iterator[Sentence]:
     if "lr_range/lr" not in view.arrays:
         return
-    yield from range_words(view.options["lr_suggested"], view.options["lr_diverged"], view.options["lr_scheme"])
+    options = view.options
+    yield from range_words(options["lr_suggested"], options["lr_diverged"], "sgd", options["lr_scheme"])
 
 
-def range_words(suggested: float | None, diverged: float | None, scheme: str | None = None) -> Iterator[Sentence]:
-    """What a learning-rate range test found. scheme: the new weights that it was done with, if any."""
+def range_words(
+    suggested: float | None, diverged: float | None, optimizer: str, scheme: str | None = None
+) -> Iterator[Sentence]:
+    """What a learning-rate range test with an optimizer found. scheme: of the new weights, if any."""
     if suggested is None:
-        yield Sentence("warning", "At no learning rate does the loss fall by as much as 2 %: something else is wrong.")
+        yield Sentence(
+            "warning", "At no learning rate does the loss fall by more than its noise: something else is wrong."
+        )
         return
     end = f", and diverges at {number(diverged)}" if diverged is not None else ""
     whose = f"With {_SCHEMES[scheme]} the loss" if scheme else "The loss"
     lowest = number(10 * suggested)
-    text = f"{whose} is lowest at a learning rate of {lowest}{end}: begin with a tenth of it, {number(suggested)}."
+    begin = f"begin with a tenth of it, {number(suggested)}, with {_OPTIMIZERS[optimizer]}"
+    text = f"{whose} is lowest at a learning rate of {lowest}{end}: {begin}."
     yield Sentence("fact", text)

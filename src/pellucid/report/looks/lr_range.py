@@ -24,4 +24,5 @@ def figure(view: View) -> Figure:
 
 def words(view: View) -> list[Sentence]:
     """Which rate to take."""
-    return list(range_words(view.options["suggested"], view.options["diverged"]))
+    options = view.options
+    return list(range_words(options["suggested"], options["diverged"], options["optimizer"]))

@@ -17,7 +17,7 @@ COLUMNS = {
     "layer": "Layer",
     "type": "Type",
     "activation": "Activation (mean square)",
-    "gradient": "Gradient (mean square)",
+    "gradient": "Gradient (mean square, last backward pass)",
     "made_nonfinite": "Made NaN or Inf",
     "near_limit": "Near the type’s limit",
 }
@@ -53,7 +53,7 @@ def figure(view: View) -> Figure:
 
 _PANELS = {
     "activation": "Mean square of each layer’s output",
-    "gradient": "Mean square of its gradient",
+    "gradient": "Mean square of its gradient (a step’s last backward pass)",
 }
 
 
