@@ -14,12 +14,12 @@ import torch
 from torch import Tensor
 
 from pellucid.core.errors import BadInput, near
-from pellucid.core.progress import track
 from pellucid.core.types import View
 from pellucid.data.batches import Inputs
 from pellucid.data.stream import Stream
 from pellucid.features.parquet_ import arrow, checked_path, repeated_text, writing
 from pellucid.features.table import views
+from pellucid.features.walk import batches
 from pellucid.models.grids import Grid
 from pellucid.models.memory import SHARE, free_bytes
 from pellucid.models.network import Network
@@ -139,9 +139,8 @@ class _Taking:
 
     def steps(self) -> Iterator[Step]:
         """Which inputs, and each layer's numbers for them: float32 [n, channel] or [n, height, width, channel]."""
-        size = self.network.batch_size(self.stream.take(slice(0, 1)).x, gradient=False)
         known = {layer.name: layer for layer in self.network.tree()}
-        for rows, batch in track(self.stream.batches(size), "activations", total=-(-len(self.stream) // size)):
+        for rows, batch in batches(self.network, self.stream, "activations"):
             taken = self.network.capture(batch.x, self.layers)
             found = {}
             for name, output in taken.items():

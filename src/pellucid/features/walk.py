@@ -23,14 +23,18 @@ class Step:
     maps: Mapping[str, Tensor]
 
 
+def batches(network: Network, stream: Stream, what: str) -> Iterator[tuple[slice, Batch]]:
+    """As many inputs at once as the free memory allows, with progress by the name ``what``."""
+    size = network.batch_size(stream.take(slice(0, 1)).x, gradient=False)
+    yield from track(stream.batches(size), what, total=-(-len(stream) // size))
+
+
 def walk(network: Network, stream: Stream, layers: Sequence[str], what: str = "activations") -> Iterator[Step]:
     """Batch by batch, as many inputs at once as the free memory allows; one forward pass serves all layers.
 
     network: prepared with ``keep=layers``. what: the name that progress goes by.
     """
-    size = network.batch_size(stream.take(slice(0, 1)).x, gradient=False)
-    batches = track(stream.batches(size), what, total=-(-len(stream) // size))
-    for rows, batch in batches:
+    for rows, batch in batches(network, stream, what):
         with untouched(network.module):
             maps = network.maps(batch.x, layers)
         yield Step(rows, batch, maps)

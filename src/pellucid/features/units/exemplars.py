@@ -14,6 +14,7 @@ from pellucid.core.progress import track
 from pellucid.data.batches import Batch
 from pellucid.data.stream import Stream
 from pellucid.features.units.receptive import Field, receptive_field
+from pellucid.features.walk import batches
 from pellucid.models.capture import split_call
 from pellucid.models.memory import SHARE, free_bytes
 from pellucid.models.network import Network
@@ -55,8 +56,7 @@ def top_patches(
     Raises BadInput for units that there are not, and where the patches would not fit into the memory.
     """
     peaks = Peaks()
-    size = network.batch_size(stream.take(slice(0, 1)).x, gradient=False)
-    for _, batch in track(stream.batches(size), f"patches of {layer}", total=-(-len(stream) // size)):
+    for _, batch in batches(network, stream, f"patches of {layer}"):
         peaks.add(maps_of(network, batch.x, layer))
     chosen = checked_units(units, peaks.channels, layer)
     return cut(network, stream, layer, chosen, peaks, receptive_field(network, layer), count=count)

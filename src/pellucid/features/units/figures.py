@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from pellucid.core.progress import track
 from pellucid.data.stream import Stream
 from pellucid.features.units.exemplars import Exemplars, Peaks, cut
 from pellucid.features.units.receptive import receptive_field
 from pellucid.features.units.rows import Found
 from pellucid.features.units.state import Correlations, Tally
 from pellucid.features.units.watch import NONE, Calls, following
+from pellucid.features.walk import batches
 from pellucid.models.grids import Grid
 from pellucid.models.network import Network
 
@@ -37,7 +37,6 @@ def watch(
         each.before = Correlations([(p.unit, p.other) for p in each.alike.of("negative")])
     peaks = {name: Peaks() for name in shown}
     last = {name: max(call for layer, call in paths if layer == name) for name in found}
-    size = network.batch_size(stream.take(slice(0, 1)).x, gradient=False)
     wanted = {call: path for call, path in paths.items() if call[0] in found}
 
     def meet(layer: str, call: int, values: Tensor, after: bool) -> None:
@@ -52,7 +51,7 @@ def watch(
         if layer in peaks and call == last[layer]:  # before the activation, whose upper bound many pictures reach
             peaks[layer].add(_scaled(shown[layer], network, x).maps(values.float()))
 
-    for _, batch in track(stream.batches(size), "watching units", total=-(-len(stream) // size)):
+    for _, batch in batches(network, stream, "watching units"):
         x = batch.x
         with following(network, wanted, meet):
             network(x)
