@@ -89,6 +89,8 @@ def test_learning_rates_are_drawn_beside_it(scheme: str | None) -> None:
     assert len(look_of("health").figure(view).axes) == 3
     last = look_of("health").words(view)[-1].text
     assert "lowest at a learning rate of 0.1, and diverges at 0.5: begin with a tenth of it, 0.01" in last
+    assert "falls from 2.3 to 1, lowest" in last
+    assert "with SGD with momentum 0.9" in last
     assert ("He’s initial weights" in last) is (scheme is not None)
 
 

@@ -196,11 +196,12 @@ def _rate_words(view: View) -> Iterator[Sentence]:
     if "lr_range/lr" not in view.arrays:
         return
     options = view.options
-    yield from range_words(options["lr_suggested"], options["lr_diverged"], "sgd", options["lr_scheme"])
+    found = options["lr_suggested"], options["lr_diverged"]
+    yield from range_words(view["lr_range/loss"], *found, "sgd", options["lr_scheme"])
 
 
 def range_words(
-    suggested: float | None, diverged: float | None, optimizer: str, scheme: str | None = None
+    loss: np.ndarray, suggested: float | None, diverged: float | None, optimizer: str, scheme: str | None = None
 ) -> Iterator[Sentence]:
     """What a learning-rate range test with an optimizer found. scheme: of the new weights, if any."""
     if suggested is None:
@@ -212,5 +213,6 @@ def range_words(
     whose = f"With {_SCHEMES[scheme]} the loss" if scheme else "The loss"
     lowest = number(10 * suggested)
     begin = f"begin with a tenth of it, {number(suggested)}, with {_OPTIMIZERS[optimizer]}"
-    text = f"{whose} is lowest at a learning rate of {lowest}{end}: {begin}."
+    fall = f"falls from {number(loss[0])} to {number(loss.min())}"
+    text = f"{whose} {fall}, lowest at a learning rate of {lowest}{end}: {begin}."
     yield Sentence("fact", text)

@@ -25,4 +25,4 @@ def figure(view: View) -> Figure:
 def words(view: View) -> list[Sentence]:
     """Which rate to take."""
     options = view.options
-    return list(range_words(options["suggested"], options["diverged"], options["optimizer"]))
+    return list(range_words(view["loss"], options["suggested"], options["diverged"], options["optimizer"]))
