@@ -15,20 +15,11 @@ import pytest
 from PIL import Image
 
 import pellucid
-from pellucid.cli.main import main
+from cli.calling import Call
 
 SMALL = ["--model", "torchvision:resnet18", "--weights", "none", "--input-size", "64", "--images", "example:coffee"]
 QUICK = [*SMALL, "--size", "64", "--steps", "2"]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["pellucid", "dream", *map(str, args)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    return code, *capfd.readouterr()
+COMMAND = ["dream"]
 
 
 @pytest.fixture(autouse=True)
@@ -38,11 +29,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.parametrize("film", ["webp", "my.gif"])
-def test_what_is_saved_is_what_is_shown(
-    film: str, here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_is_saved_is_what_is_shown(film: str, here: Path, call: Call) -> None:
     asked = ["example:cat", *QUICK, "--layer", "layer2", "--octaves", "2", "--animate", film, "--json"]
-    code, out, err = call(monkeypatch, capfd, *asked)
+    code, out, err = call(*asked)
     assert code == 0, err
     told = json.loads(out)
     assert told["schema"] == "pellucid.dream/1"
@@ -64,10 +53,8 @@ def test_what_is_saved_is_what_is_shown(
     assert "data:image/png" in page
 
 
-def test_the_python_lines_do_the_same(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    code, out, err = call(monkeypatch, capfd, *QUICK, "--unit", "layer2:3", "--seed", "5", "--json")
+def test_the_python_lines_do_the_same(here: Path, call: Call) -> None:
+    code, out, err = call(*QUICK, "--unit", "layer2:3", "--seed", "5", "--json")
     assert code == 0, err
     told = json.loads(out)
     scope: dict[str, object] = {}
@@ -75,8 +62,8 @@ def test_the_python_lines_do_the_same(
     assert np.array_equal(scope["v"]["picture"], pellucid.load(here / "pellucid-dream/view.npz")["picture"])
 
 
-def test_words_and_table(here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    code, out, err = call(monkeypatch, capfd, *QUICK, "--channel", "tiger cat")
+def test_words_and_table(here: Path, call: Call) -> None:
+    code, out, err = call(*QUICK, "--channel", "tiger cat")
     assert code == 0, err
     assert "“tiger cat”" in out
     assert "128 crops of 1 natural picture" in out
@@ -85,13 +72,11 @@ def test_words_and_table(here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pyt
     assert "random" in err
 
 
-def test_a_dry_run_writes_nothing(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    code, out, err = call(monkeypatch, capfd, "example:cat", *QUICK, "--dry-run")
+def test_a_dry_run_writes_nothing(here: Path, call: Call) -> None:
+    code, out, err = call("example:cat", *QUICK, "--dry-run")
     assert code == 0, err
     assert "8 steps at 4 sizes up to 43 × 64 take about" in out
-    code, out, err = call(monkeypatch, capfd, "example:cat", *QUICK, "--dry-run", "--json")
+    code, out, err = call("example:cat", *QUICK, "--dry-run", "--json")
     assert (code, json.loads(out)["steps"]) == (0, 8), err
     assert list(here.iterdir()) == []
 
@@ -112,19 +97,15 @@ def test_a_dry_run_writes_nothing(
         (["example:cat", "--mode", "fourier"], "from noise"),
     ],
 )
-def test_bad_input(
-    more: list[str], word: str, here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    code, out, err = call(monkeypatch, capfd, *QUICK, *more)
+def test_bad_input(more: list[str], word: str, here: Path, call: Call) -> None:
+    code, out, err = call(*QUICK, *more)
     assert (code, out) == (2, ""), err
     assert word in err
     assert len([line for line in err.splitlines() if "warning" not in line]) == 1
     assert list(here.iterdir()) == []
 
 
-def test_a_module_of_ones_own_and_a_matrix(
-    here: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_module_of_ones_own_and_a_matrix(here: Path, call: Call) -> None:
     import torch
     from torch import nn
 
@@ -132,7 +113,7 @@ def test_a_module_of_ones_own_and_a_matrix(
     torch.save(nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 63, 2)), "net.pt")
     np.save("m.npy", np.random.default_rng(0).normal(size=(7, 9)).astype(np.float32))
     own = ["--model", "file:net.pt", "--trust", "--layer", "1", "--images", "none", "--steps", "2"]
-    code, _, err = call(monkeypatch, capfd, "m.npy", *own)
+    code, _, err = call("m.npy", *own)
     assert code == 0, err
     assert pellucid.load("pellucid-dream/view.npz")["picture"].shape == (7, 9, 1)
 

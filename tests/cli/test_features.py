@@ -12,20 +12,11 @@ import pytest
 from PIL import Image
 
 import pellucid
-from pellucid.cli.main import main
+from cli.calling import Call
 from pellucid.data.images import read
 
 RESNET = ["torchvision:resnet18", "photos", "--weights", "none", "--size", "64"]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["pellucid", "features", *map(str, args)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    return code, *capfd.readouterr()
+COMMAND = ["features"]
 
 
 @pytest.fixture
@@ -38,10 +29,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_table_that_others_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    code, out, err = call(monkeypatch, capfd, *RESNET, "--layer", "layer3", "-l", "fc", "--json")
+def test_a_table_that_others_read(folder: Path, call: Call) -> None:
+    code, out, err = call(*RESNET, "--layer", "layer3", "-l", "fc", "--json")
     assert code == 0, err
     told = json.loads(out)
     assert told["schema"] == "pellucid.features/1"
@@ -54,20 +43,20 @@ def test_a_table_that_others_read(
     assert np.stack(table["layer3"]).shape == view["layer3"].shape
 
 
-def test_cells_in_words(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    code, out, err = call(monkeypatch, capfd, *RESNET, "--pool", "none", "--out", "cells.parquet")
+def test_cells_in_words(folder: Path, call: Call) -> None:
+    code, out, err = call(*RESNET, "--pool", "none", "--out", "cells.parquet")
     assert code == 0, err
     assert "12 rows of 3 pictures" in out
     assert "layer4: a list of 512 numbers" in out
     assert len(pandas.read_parquet("cells.parquet")) == 12
 
 
-def test_a_matrix(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_matrix(folder: Path, call: Call) -> None:
     import torch
 
     np.save("a.npy", np.random.default_rng(0).normal(size=(6, 5)))
     torch.save(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(30, 4)), "net.pt")
-    code, _, err = call(monkeypatch, capfd, "file:net.pt", "a.npy", "--trust", "--layer", "1")
+    code, _, err = call("file:net.pt", "a.npy", "--trust", "--layer", "1")
     assert code == 0, err
     assert np.stack(pandas.read_parquet("codes.parquet")["1"]).shape == (1, 4)
 
@@ -81,20 +70,16 @@ def test_a_matrix(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.C
         (["-l", "layer3", "-l", "layer4", "--pool", "none"], "the layers' cells are not the same"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(
-    more: list[str], word: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    code, out, err = call(monkeypatch, capfd, *RESNET, *more)
+def test_bad_input_is_one_line_and_leaves_nothing(more: list[str], word: str, folder: Path, call: Call) -> None:
+    code, out, err = call(*RESNET, *more)
     assert (code, out) == (2, ""), err
     assert word in err
     assert len(err.strip().splitlines()) == 1
     assert [p.name for p in folder.iterdir()] == ["photos"]
 
 
-def test_without_pyarrow_the_cure_is_told(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_without_pyarrow_the_cure_is_told(folder: Path, monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    code, _, err = call(monkeypatch, capfd, *RESNET)
+    code, _, err = call(*RESNET)
     assert code == 2
     assert 'pip install "pellucid[tables]"' in err

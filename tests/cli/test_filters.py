@@ -15,20 +15,11 @@ from torch import nn
 
 import nets
 import pellucid
+from cli.calling import Call
 from features import plants
-from pellucid.cli.main import main
 
 SMALL = ["torchvision:squeezenet1_1", "--weights", "none", "--size", "64", "--layer", "features.3"]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["pellucid", "filters", *map(str, args)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    return code, *capfd.readouterr()
+COMMAND = ["filters"]
 
 
 @pytest.fixture
@@ -37,14 +28,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_folder_of_one_grey_picture(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_of_one_grey_picture(place: Path, call: Call) -> None:
     folder = place / "pictures"
     folder.mkdir()
     grey = pellucid.read("example:camera").array[:101, :77, 0]
     Image.fromarray(grey).save(folder / "odd.png")
-    code, out, err = call(monkeypatch, capfd, *SMALL, folder, "--json")
+    code, out, err = call(*SMALL, folder, "--json")
     assert code == 0, err
     told = json.loads(out)
     assert told["schema"] == "pellucid.filters/1"
@@ -58,11 +47,9 @@ def test_a_folder_of_one_grey_picture(
     np.testing.assert_array_equal(names["v"]["filters"], view["filters"])
 
 
-def test_weights_alone_and_their_pairs(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_weights_alone_and_their_pairs(place: Path, call: Call) -> None:
     torch.save(plants.Planted(), place / "net.pt")
-    code, out, err = call(monkeypatch, capfd, "file:net.pt", "--trust", "--size", plants.SIZE)
+    code, out, err = call("file:net.pt", "--trust", "--size", plants.SIZE)
     assert code == 0, err
     assert "Of 28 filters in 3 layers 3 repeat another one" in out
     assert "without pictures only the weights are known" in out
@@ -75,10 +62,10 @@ def test_weights_alone_and_their_pairs(
     assert "What the filters look for" in page
 
 
-def test_matrices(place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_matrices(place: Path, call: Call) -> None:
     torch.save(nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 36, 2)), place / "net.pt")
     np.save(place / "a.npy", np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32))
-    code, out, err = call(monkeypatch, capfd, "file:net.pt", "a.npy", "--trust", "--json")
+    code, out, err = call("file:net.pt", "a.npy", "--trust", "--json")
     assert code == 0, err
     assert [r["filters"] for r in json.loads(out)["table"]] == [4, 2]
 
@@ -93,24 +80,20 @@ def test_matrices(place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Ca
         ([*SMALL, "--synthetic"], "synthetic pictures stand beside natural ones"),
     ],
 )
-def test_mistakes_are_one_line(
-    args: list[Any], said: str, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    code, out, err = call(monkeypatch, capfd, *args)
+def test_mistakes_are_one_line(args: list[Any], said: str, place: Path, call: Call) -> None:
+    code, out, err = call(*args)
     assert (code, out) == (2, "")
     assert said in err
     assert err.count("\n") == 1
     assert list(place.iterdir()) == []
 
 
-def test_weights_that_are_no_numbers_are_said(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_weights_that_are_no_numbers_are_said(place: Path, call: Call) -> None:
     module = nets.module("modules")
     with torch.no_grad():
         module.conv1.weight[0] = torch.nan
     torch.save(module, place / "net.pt")
-    code, _, err = call(monkeypatch, capfd, "file:net.pt", "example:cat", "--trust", "--size", nets.SIZE)
+    code, _, err = call("file:net.pt", "example:cat", "--trust", "--size", nets.SIZE)
     assert code == 0
     assert "1 filter holds NaN or infinite weights" in err
     assert "conv1: 1 of 8 filters hold NaN" in err

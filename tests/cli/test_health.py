@@ -13,19 +13,10 @@ from PIL import Image
 from torch import nn
 
 import pellucid
-from pellucid.cli.main import main
+from cli.calling import Call
 
 RESNET = ["torchvision:resnet18", "--weights", "none", "--size", "32"]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["pellucid", "health", *map(str, args)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    return code, *capfd.readouterr()
+COMMAND = ["health"]
 
 
 @pytest.fixture
@@ -60,11 +51,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 MATRICES = [f"{i}.npy" for i in range(6)]
 
 
-def test_a_broken_network_is_named_and_its_cure_tried(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_broken_network_is_named_and_its_cure_tried(place: Path, call: Call) -> None:
     asked = ["file:deep.pt", *MATRICES, "--trust", "--labels", "labels.csv", "--lr", "0.02", "--rates", "--json"]
-    code, out, err = call(monkeypatch, capfd, *asked)
+    code, out, err = call(*asked)
     assert code == 0, err
     told = json.loads(out)
     assert told["schema"] == "pellucid.health/1"
@@ -84,20 +73,18 @@ def test_a_broken_network_is_named_and_its_cure_tried(
     assert scope["v"]["activation"].tobytes() == view["activation"].tobytes()
 
 
-def test_a_bad_weight_is_told_in_plain_words(
-    place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    code, out, err = call(monkeypatch, capfd, "file:spoilt.pt", *MATRICES, "--trust", "--no-try")
+def test_a_bad_weight_is_told_in_plain_words(place: Path, call: Call) -> None:
+    code, out, err = call("file:spoilt.pt", *MATRICES, "--trust", "--no-try")
     assert code == 0, err
     assert "3.weight holds 1 NaN in 4096 numbers" in err
     assert "report:" in out
 
 
-def test_pictures_and_noise(place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    code, out, err = call(monkeypatch, capfd, *RESNET, "pictures", "--json", "--count", "2", "--no-try")
+def test_pictures_and_noise(place: Path, call: Call) -> None:
+    code, out, err = call(*RESNET, "pictures", "--json", "--count", "2", "--no-try")
     assert code == 0, err
     assert json.loads(out)["options"]["count"] == 2
-    code, out, err = call(monkeypatch, capfd, *RESNET, "--no-try", "--count", "4", "--json")
+    code, out, err = call(*RESNET, "--no-try", "--count", "4", "--json")
     assert code == 0, err
     assert json.loads(out)["options"]["inputs"] == "noise"
 
@@ -113,11 +100,9 @@ def test_pictures_and_noise(place: Path, monkeypatch: pytest.MonkeyPatch, capfd:
         (["pictures", "--out", "pictures"], "pictures"),
     ],
 )
-def test_bad_input(
-    more: list[str], word: str, place: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_bad_input(more: list[str], word: str, place: Path, call: Call) -> None:
     before = sorted(p.name for p in place.iterdir())
-    code, out, err = call(monkeypatch, capfd, *RESNET, *more)
+    code, out, err = call(*RESNET, *more)
     assert (code, out) == (2, ""), err
     assert word in err
     assert len(err.strip().splitlines()) == 1

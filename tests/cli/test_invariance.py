@@ -8,20 +8,11 @@ from pathlib import Path
 import pytest
 
 import pellucid
-from pellucid.cli.main import main
+from cli.calling import Call
 from pellucid.data.digits import write_mirrored_digits
 
 NET = ["--model", "torchvision:resnet18", "--weights", "none", "--size", "33"]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["pellucid", "invariance", *map(str, args)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    return code, *capfd.readouterr()
+COMMAND = ["invariance"]
 
 
 @pytest.fixture(scope="module")
@@ -32,11 +23,11 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_folder_with_labels_gives_the_cut(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
 ) -> None:
     monkeypatch.chdir(tmp_path)
     layers = ["--layer", "relu", "--layer", "layer1"]
-    code, out, err = call(monkeypatch, capfd, digits, *NET, *layers, "--labels", digits / "labels.csv", "--json")
+    code, out, err = call(digits, *NET, *layers, "--labels", digits / "labels.csv", "--json")
     assert code == 0, err
     told = json.loads(out)
     assert told["schema"] == "pellucid.invariance/1"
@@ -54,10 +45,10 @@ def test_a_folder_with_labels_gives_the_cut(
 
 
 def test_words_and_table_on_the_terminal(
-    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, out, err = call(monkeypatch, capfd, digits, *NET, "--layer", "layer1", "--transform", "shift:8,0")
+    code, out, err = call(digits, *NET, "--layer", "layer1", "--transform", "shift:8,0")
     assert code == 0, err
     assert "Averaged over the whole map" in out
     assert "D_eq" in out
@@ -77,15 +68,10 @@ def test_words_and_table_on_the_terminal(
     ],
 )
 def test_bad_input(
-    more: list[str],
-    word: str,
-    digits: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capfd: pytest.CaptureFixture[str],
+    more: list[str], word: str, digits: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Call
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    code, out, err = call(monkeypatch, capfd, *[str(digits) if m == "DIGITS" else m for m in more], *NET)
+    code, out, err = call(*[str(digits) if m == "DIGITS" else m for m in more], *NET)
     assert (code, out) == (2, ""), err
     assert word in err
     assert len(err.strip().splitlines()) == 1

@@ -13,19 +13,10 @@ from sklearn.datasets import load_digits
 from torch import nn
 
 import pellucid
-from pellucid.cli.main import main
+from cli.calling import Call
 
 DIGITS = load_digits()
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["pellucid", "neurons", *map(str, args)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    return code, *capfd.readouterr()
+COMMAND = ["neurons"]
 
 
 @pytest.fixture
@@ -53,7 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 OWN = ["--trust", "--output", "values"]
 
 
-def test_matrices_in_one_file(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_matrices_in_one_file(folder: Path, call: Call) -> None:
     ask = [
         "file:ae.pt",
         "digits.npy",
@@ -67,7 +58,7 @@ def test_matrices_in_one_file(folder: Path, monkeypatch: pytest.MonkeyPatch, cap
         40,
         "--json",
     ]
-    code, out, err = call(monkeypatch, capfd, *ask)
+    code, out, err = call(*ask)
     assert code == 0, err
     told = json.loads(out)
     assert told["schema"] == "pellucid.neurons/1"
@@ -83,18 +74,18 @@ def test_matrices_in_one_file(folder: Path, monkeypatch: pytest.MonkeyPatch, cap
     np.testing.assert_array_equal(scope["v"]["delta"], view["delta"])
 
 
-def test_many_matrix_files(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_many_matrix_files(folder: Path, call: Call) -> None:
     files = [f"m{i}.npy" for i in range(6)]
-    code, out, err = call(monkeypatch, capfd, "file:ae.pt", *files, "--layer", 1, *OWN, "--out", "o")
+    code, out, err = call("file:ae.pt", *files, "--layer", 1, *OWN, "--out", "o")
     assert code == 0, err
     assert "Only 6 samples" in err
     assert "most important units" in out
     assert pellucid.load(folder / "o" / "view.npz").names == ("m0",)
 
 
-def test_a_folder_of_pictures(folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_of_pictures(folder: Path, call: Call) -> None:
     ask = ["file:photo.pt", "pictures", "--layer", 1, *OWN, "--size", "16x16", "--factors", "pictures.csv"]
-    code, out, err = call(monkeypatch, capfd, *ask, "--variational", "--json")
+    code, out, err = call(*ask, "--variational", "--json")
     assert code == 0, err
     told = json.loads(out)
     assert {f["factor"] for f in told["options"]["found"]["factors"]} == {"kind", "shift"}
@@ -102,17 +93,15 @@ def test_a_folder_of_pictures(folder: Path, monkeypatch: pytest.MonkeyPatch, cap
     assert pellucid.load(folder / "pellucid-neurons" / "view.npz")["traversal/images"].shape == (4, 7, 16, 16, 3)
 
 
-def test_a_classifier_with_labels(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_classifier_with_labels(folder: Path, call: Call) -> None:
     torch.save(nn.Sequential(nn.Flatten(), nn.Linear(768, 4), nn.ReLU(), nn.Linear(4, 2)), "net.pt")
     Path("classes.txt").write_text("a\nb\n")
     ask = ["file:net.pt", "pictures", "--layer", 2, "--trust", "--size", "16", "--classes", "classes.txt", "--json"]
     Path("labels.csv").write_text("image,label\n" + "\n".join(f"p{i},{'ab'[i % 2]}" for i in range(6)))
-    code, out, err = call(monkeypatch, capfd, *ask, "--labels", "labels.csv")
+    code, out, err = call(*ask, "--labels", "labels.csv")
     assert code == 0, err
     assert json.loads(out)["options"]["found"]["labelled"]
-    code, _, err = call(monkeypatch, capfd, *ask, "--labels", "pictures.csv", "--out", "p")
+    code, _, err = call(*ask, "--labels", "pictures.csv", "--out", "p")
     assert code == 2
     assert "which of the columns 'kind', 'shift'" in err
 
@@ -138,11 +127,9 @@ def test_a_classifier_with_labels(
         (["file:photo.pt", "pictures", "--layer", 1, *OWN, "--size", 16, "--loss", "mse"], "loss is 'mse'"),
     ],
 )
-def test_mistakes_leave_nothing(
-    args: list[object], word: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_mistakes_leave_nothing(args: list[object], word: str, folder: Path, call: Call) -> None:
     before = sorted(p.name for p in folder.iterdir())
-    code, out, err = call(monkeypatch, capfd, *args)
+    code, out, err = call(*args)
     assert (code, out) == (2, ""), err
     assert word in err
     assert len(err.strip().splitlines()) == 1

@@ -10,21 +10,11 @@ import pytest
 from PIL import Image
 
 import pellucid
-from pellucid.cli.main import main
+from cli.calling import call
 from pellucid.data.folders import pictures_in
 from pellucid.data.images import read
 
 RESNET = ["torchvision:resnet18", "--weights", "none", "--size", "64"]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["pellucid", *map(str, args)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    return code, *capfd.readouterr()
 
 
 @pytest.fixture

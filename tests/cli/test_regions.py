@@ -12,20 +12,11 @@ import pytest
 from PIL import Image
 
 import pellucid
-from pellucid.cli.main import main
+from cli.calling import Call
 from pellucid.data.images import read
 
 RESNET = ["--model", "torchvision:resnet18", "--weights", "none", "--size", "64"]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["pellucid", "regions", *map(str, args)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    return code, *capfd.readouterr()
+COMMAND = ["regions"]
 
 
 @pytest.fixture
@@ -41,12 +32,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_folder_becomes_a_page_and_tables(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_folder_becomes_a_page_and_tables(folder: Path, monkeypatch: pytest.MonkeyPatch, call: Call) -> None:
     monkeypatch.setattr("pellucid.features.regions.NUMBERS", (2, 3, 4))
     asked = ["photos", "--layer", "layer2", "-l", "layer3", "-k", "3", "--masks", "masks", "--assignments"]
-    code, out, err = call(monkeypatch, capfd, *asked, *RESNET)
+    code, out, err = call(*asked, *RESNET)
     assert code == 0, err
     assert "At 2 layers, 3 pictures fall into 3 regions" in out
     assert "IoU with masks" in out
@@ -66,11 +55,9 @@ def test_a_folder_becomes_a_page_and_tables(
     assert done["v"].table == view.table
 
 
-def test_each_by_itself_as_json(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_each_by_itself_as_json(folder: Path, call: Call) -> None:
     asked = ["photos", "-l", "layer3", "-k", "auto", "--no-joint", "--no-slider", "--json", "--out", "here"]
-    code, out, err = call(monkeypatch, capfd, *asked, *RESNET)
+    code, out, err = call(*asked, *RESNET)
     assert code == 0, err
     told = json.loads(out)
     assert told["schema"] == "pellucid.regions/1"
@@ -93,10 +80,8 @@ def test_each_by_itself_as_json(
         (["photos", "--out", "masks"], "this folder holds other files"),
     ],
 )
-def test_bad_input_is_one_line_and_leaves_nothing(
-    more: list[str], word: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    code, out, err = call(monkeypatch, capfd, *more, *RESNET)
+def test_bad_input_is_one_line_and_leaves_nothing(more: list[str], word: str, folder: Path, call: Call) -> None:
+    code, out, err = call(*more, *RESNET)
     assert (code, out) == (2, ""), err
     assert word in err
     assert len(err.strip().splitlines()) == 1
@@ -104,10 +89,10 @@ def test_bad_input_is_one_line_and_leaves_nothing(
 
 
 def test_without_pyarrow_the_cure_comes_before_the_work(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+    folder: Path, monkeypatch: pytest.MonkeyPatch, call: Call
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     monkeypatch.setattr("pellucid.cli.models.Choice.open", lambda self: pytest.fail("the network was opened"))
-    code, _, err = call(monkeypatch, capfd, "photos", "--assignments", *RESNET)
+    code, _, err = call("photos", "--assignments", *RESNET)
     assert code == 2
     assert 'pip install "pellucid[tables]"' in err

@@ -10,20 +10,10 @@ import pytest
 from PIL import Image
 
 import pellucid
-from pellucid.cli.main import main
+from cli.calling import Call
 from pellucid.data.images import read
 
 LAYERS = ["--content-layer", "blocks.1.1", "--style-layer", "blocks.0.0", "--style-layer", "blocks.2.0"]
-
-
-def call(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], *args: object) -> tuple[int, str, str]:
-    monkeypatch.setattr("sys.argv", ["pellucid", *map(str, args)])
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code
-    return code, *capfd.readouterr()
 
 
 @pytest.fixture(autouse=True)
@@ -34,10 +24,8 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_folder_of_one_picture(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    code, out, err = call(
-        monkeypatch, capfd, "style", "one", "-l", "stage:1", "-l", "stage:3", "--size", "96", "--json"
-    )
+def test_a_folder_of_one_picture(call: Call) -> None:
+    code, out, err = call("style", "one", "-l", "stage:1", "-l", "stage:3", "--size", "96", "--json")
     assert code == 0, err
     told = json.loads(out)
     assert told["schema"] == "pellucid.style/1"
@@ -49,8 +37,8 @@ def test_a_folder_of_one_picture(monkeypatch: pytest.MonkeyPatch, capfd: pytest.
     assert view["style"].shape == (2, len(told["names"]))
 
 
-def test_words_and_a_table(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
-    code, out, err = call(monkeypatch, capfd, "style", "-l", "stage:2", "--size", "64", "-o", "here")
+def test_words_and_a_table(call: Call) -> None:
+    code, out, err = call("style", "-l", "stage:2", "--size", "64", "-o", "here")
     assert code == 0, err
     assert "Content: take" in out
     assert "C·P" in out
@@ -58,9 +46,9 @@ def test_words_and_a_table(monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
     assert {p.name for p in Path("here").iterdir()} >= {"index.html", "figure.png", "summary.json", "view.npz"}
 
 
-def test_the_saved_picture_is_the_shown_one(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_the_saved_picture_is_the_shown_one(call: Call) -> None:
     ask = ["stylize", "one/cat.png", "example:gravel", *LAYERS, "--steps", 3, "--size", 48, "--strength", 2, "--json"]
-    code, out, err = call(monkeypatch, capfd, *ask)
+    code, out, err = call(*ask)
     assert code == 0, err
     told = json.loads(out)
     assert told["schema"] == "pellucid.stylize/1"
@@ -87,13 +75,13 @@ def test_the_saved_picture_is_the_shown_one(monkeypatch: pytest.MonkeyPatch, cap
     np.testing.assert_array_equal(again["result"], view["result"])
 
 
-def test_a_dry_run_leaves_nothing(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_leaves_nothing(call: Call) -> None:
     ask = ["stylize", "one/cat.png", "example:brick", *LAYERS, "--size", 48, "--dry-run"]
-    code, out, err = call(monkeypatch, capfd, *ask)
+    code, out, err = call(*ask)
     assert code == 0, err
     assert out.startswith("250 steps at 48 × 72 would take about ")
     assert "content from blocks.1.1; style from blocks.0.0, blocks.2.0" in out
-    code, out, err = call(monkeypatch, capfd, *ask, "--json")
+    code, out, err = call(*ask, "--json")
     assert json.loads(out)["schema"] == "pellucid.stylize-cost/1"
     assert sorted(p.name for p in Path().iterdir()) == ["one"]
 
@@ -111,10 +99,8 @@ def test_a_dry_run_leaves_nothing(monkeypatch: pytest.MonkeyPatch, capfd: pytest
         (["stylize", "one/cat.png", "example:brick", *LAYERS, "--size", "4"], "the size is 4"),
     ],
 )
-def test_bad_input(
-    args: list[str], word: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
-    code, out, err = call(monkeypatch, capfd, *args)
+def test_bad_input(args: list[str], word: str, call: Call) -> None:
+    code, out, err = call(*args)
     assert (code, out) == (2, ""), err
     assert word in err
     assert len(err.strip().splitlines()) == 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import models as chosen
-from pellucid.cli.looking import delivery
+from pellucid.cli.looking import delivery, matrix_shape, python_lines
 from pellucid.core.errors import BadInput
 
 if TYPE_CHECKING:
@@ -99,14 +99,14 @@ def dream(
         if film is not None:
             made.attach(film, "the same, step by step")
             view = _without_frames(view)
-        made.view(view, network, python=_python(choice, network, image, {**given, **natural, **kept}))
+        told = [repr(image)] if image else []
+        python = python_lines(choice, network, draw, told, {**given, **natural, **kept})
+        made.view(view, network, python=python)
 
 
 def _open(choice: chosen.Choice, sample: Sample | None) -> Network:
-    matrix = None
-    if sample is not None and sample.array.dtype.kind == "f":
-        matrix = (*sample.array.shape, 1)[:3]
-    return choice.open(matrix)
+    is_matrix = sample is not None and sample.array.dtype.kind == "f"
+    return choice.open(matrix_shape(sample) if is_matrix else None)
 
 
 def _film(text: str) -> str:
@@ -121,10 +121,8 @@ def _size(text: str | None) -> int | tuple[int, int] | None:
     """``600`` is the longer side, ``400x600`` height and width."""
     if text is None:
         return None
-    height, cross, width = text.partition("x")
-    if not height.isdecimal() or (cross and not width.isdecimal()):
-        raise BadInput(f"--size {text}", cure="pass the longer side, or HEIGHTxWIDTH")
-    return (int(height), int(width)) if cross else int(height)
+    height, width = chosen.read_size(text, one="the longer side")
+    return height if "x" not in text else (height, width)
 
 
 def _tell_cost(network: Network, sample: Sample | None, given: dict[str, Any], *, as_json: bool) -> None:
@@ -172,13 +170,3 @@ def _without_frames(view: View) -> View:
 def _caption(view: View) -> str:
     height, width, _ = view["picture"].shape
     return f"drawn for {view.options['target']}, {height} × {width} pixels"
-
-
-def _python(choice: chosen.Choice, network: Network, image: str | None, given: dict[str, Any]) -> str:
-    """The same as lines of Python."""
-    usual = {"octaves": 4, "scale": 1.4, "step": 1.5, "jitter": 32, "mode": "auto", "seed": 0}
-    more = "".join(f", {k}={v!r}" for k, v in given.items() if v is not None and v != usual.get(k))
-    if "images" in given and given["images"] is None:
-        more += ", images=None"
-    call = f"v = pellucid.dream(net{f', {image!r}' if image else ''}{more})"
-    return "\n".join(["import pellucid", "", choice.python(network), call, "v.show()"])

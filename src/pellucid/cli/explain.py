@@ -15,6 +15,7 @@ import typer
 
 from pellucid.cli import models as chosen
 from pellucid.cli.flags import MethodCommand, options_of, refuse_unused
+from pellucid.cli.looking import matrix_shape
 from pellucid.cli.results import cautions_of, facts_of, is_report, photo_result, tell
 from pellucid.core.errors import BadInput
 from pellucid.core.files import whole_folder
@@ -48,7 +49,8 @@ def explain(
         list[str] | None, typer.Option("--target", "-t", help="A class's name or index, or 'top'. Repeatable.")
     ] = None,
     method: Annotated[
-        list[str] | None, typer.Option("--method", help="Repeatable; see pellucid methods. \\[default: one of each kind]")
+        list[str] | None,
+        typer.Option("--method", help="Repeatable; see pellucid methods. \\[default: one of each kind]"),
     ] = None,
     layer: Annotated[
         list[str] | None,
@@ -73,7 +75,9 @@ def explain(
     size: chosen.Size = None,
     device: chosen.Device = "auto",
     trust: chosen.Trust = False,
-    share: Annotated[float | None, typer.Option(help="Matrices: what spans must carry, 0 to 1. \\[default: 0.5]")] = None,
+    share: Annotated[
+        float | None, typer.Option(help="Matrices: what spans must carry, 0 to 1. \\[default: 0.5]")
+    ] = None,
     runs: Annotated[
         int | None, typer.Option(help="Matrices: at most so many spans an axis. \\[default: by need]")
     ] = None,
@@ -184,7 +188,7 @@ def _shape_of_matrices(samples: Sequence[Sample]) -> tuple[int, ...] | None:
     """(height, width, channels) of the first matrix; None where all are pictures."""
     from pellucid.data.matrices import is_matrix
 
-    shapes = [(*s.array.shape, 1)[:3] for s in samples if is_matrix(s.source)]
+    shapes = [matrix_shape(s) for s in samples if is_matrix(s.source)]
     return shapes[0] if shapes else None
 
 

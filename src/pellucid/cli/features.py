@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import models as chosen
+from pellucid.cli.looking import matrix_shape
 
 if TYPE_CHECKING:
     from pellucid.features.codes import Written
@@ -58,7 +59,7 @@ def _shape_of_matrix(file: str) -> Sequence[int] | None:
     from pellucid.data.matrices import is_matrix
     from pellucid.data.reading import read
 
-    return (*read(file).array.shape, 1)[:3] if is_matrix(file) else None
+    return matrix_shape(read(file)) if is_matrix(file) else None
 
 
 def _tell(done: Written, model: str, pool: str, *, as_json: bool) -> None:

@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import models as chosen
-from pellucid.cli.looking import delivery
-from pellucid.core.errors import BadInput
+from pellucid.cli.looking import delivery, inputs_of, python_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from pellucid.core.types import Sample, View
-    from pellucid.models.network import Network
+    from pellucid.core.types import View
 
 PAIRS = "pairs.csv"
 
@@ -63,38 +59,19 @@ def filters(
 
     Without pictures only the weights are looked at.
     """
-    samples = _samples(images or [])  # before torch is loaded: a mistyped path is told at once
+    named = inputs_of(images or [])  # before torch is loaded: a mistyped path is told at once
     choice = chosen.Choice(model, weights, architecture, size=size, device=device, trust=trust, seed=seed)
-    usual = {"units": 6, "patches": 9, "synthetic": False, "seed": 0}
-    asked = {"units": units, "patches": patches, "synthetic": synthetic, "seed": seed}
-    given: dict[str, Any] = {"layers": layer} if layer else {}
-    given |= {n: v for n, v in asked.items() if v != usual[n]}
+    given: dict[str, Any] = {"layers": layer or None, "units": units, "patches": patches}
+    given |= {"synthetic": synthetic, "seed": seed}
     with delivery(out, as_json=as_json) as made:
         from pellucid.features import filters as looking
 
-        network = choice.open(_shape(samples))
-        view = looking.filters(network, samples or images or None, **given)
+        network = choice.open(named.shape)
+        view = looking.filters(network, named.inputs or None, **given)
         if _write_pairs(made.folder / PAIRS, view):
             made.attach(PAIRS, "every filter that repeats, negates or mirrors another one, with its figures")
-        made.view(view, network, python=_python(choice, network, images, given))
-
-
-def _samples(images: Sequence[str]) -> list[Sample]:
-    """The matrices; none for pictures, which are read while the network works."""
-    from pellucid.data import matrices
-    from pellucid.data.folders import pictures_in
-
-    if any(matrices.is_matrix(each) for each in images):
-        return [matrices.read(each) for each in images]
-    for path in pictures_in(images):
-        if not path.startswith("example:") and not Path(path).expanduser().exists():
-            raise BadInput("there is no such file", where=path, cure="check the path")
-    return []
-
-
-def _shape(samples: Sequence[Sample]) -> tuple[int, ...] | None:
-    """(height, width, channels) of the matrices; None for pictures."""
-    return (*samples[0].array.shape, 1)[:3] if samples else None
+        told = [repr(images)] if images else []
+        made.view(view, network, python=python_lines(choice, network, looking.filters, told, given))
 
 
 def _write_pairs(path: Path, view: View) -> int:
@@ -106,11 +83,3 @@ def _write_pairs(path: Path, view: View) -> int:
             writer.writeheader()
             writer.writerows(rows)
     return len(rows)
-
-
-def _python(choice: chosen.Choice, network: Network, images: Sequence[str] | None, given: dict[str, Any]) -> str:
-    """The same as lines of Python."""
-    pictures = f", {list(images)!r}" if images else ""
-    more = "".join(f", {k}={v!r}" for k, v in given.items())
-    call = f"v = pellucid.filters(net{pictures}{more})"
-    return "\n".join(["import pellucid", "", choice.python(network), call, "v.show()"])

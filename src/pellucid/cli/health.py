@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pellucid.cli import models as chosen
-from pellucid.cli.looking import delivery
-
-if TYPE_CHECKING:
-    from pellucid.core.types import Sample
-    from pellucid.models.network import Network
+from pellucid.cli.looking import delivery, inputs_of, python_lines
 
 
 def add_to(app: typer.Typer) -> None:
@@ -58,41 +54,17 @@ def health(
     as_json: chosen.Json = False,
 ) -> None:
     """Why weights and costs become NaN, or a loss does not fall: the layer that is to blame, and what helps, tried."""
-    files, matrices = _inputs(data or [])  # before torch is loaded: a mistyped path is told at once
+    named = inputs_of(data or [])  # before torch is loaded: a mistyped path is told at once
     choice = chosen.Choice(model, weights, architecture, classes, output, size, device, trust, seed)
-    given: dict[str, Any] = {"labels": _labels(labels, files)} if labels else {}
-    for name, value, usual in (
-        ("rate", rate, 0.01),
-        ("trial", trial, None),
-        ("rates", rates, False),
-        ("count", count, None),
-        ("seed", seed, 0),
-    ):
-        given |= {name: value} if value != usual else {}
+    given: dict[str, Any] = {"rate": rate, "trial": trial, "rates": rates, "count": count, "seed": seed}
+    given |= {"labels": _labels(labels, named.files) if labels else None}
     with delivery(out, as_json=as_json) as made:
         from pellucid.training import health as looking
 
-        network = choice.open(_shape(matrices))
-        view = looking.health(network, matrices or files or None, **given)
-        made.view(view, network, python=_python(choice, network, data or [], given))
-
-
-def _inputs(data: Sequence[str]) -> tuple[list[str], list[Sample]]:
-    """The files that are meant, and what is in them where they are matrices."""
-    from pellucid.core.errors import BadInput
-    from pellucid.data import matrices
-    from pellucid.data.folders import pictures_in
-
-    files = pictures_in(data)
-    for path in files:
-        if not path.startswith("example:") and not matrices.is_matrix(path) and not Path(path).expanduser().exists():
-            raise BadInput("there is no such file", where=path, cure="check the path")
-    return files, [matrices.read(f) for f in files] if any(map(matrices.is_matrix, files)) else []
-
-
-def _shape(samples: Sequence[Sample]) -> tuple[int, ...] | None:
-    """(height, width, channels) of matrices; None for pictures."""
-    return (*samples[0].array.shape, 1)[:3] if samples else None
+        network = choice.open(named.shape)
+        view = looking.health(network, named.inputs or None, **given)
+        told = [repr(data)] if data else []
+        made.view(view, network, python=python_lines(choice, network, looking.health, told, given))
 
 
 def _labels(path: Path, files: Sequence[str]) -> list[str]:
@@ -103,12 +75,3 @@ def _labels(path: Path, files: Sequence[str]) -> list[str]:
     if "label" not in columns:
         raise BadInput("it has no column 'label'", where=path, cure="name the column with the classes label")
     return columns["label"]
-
-
-def _python(choice: chosen.Choice, network: Network, data: Sequence[str], given: dict[str, Any]) -> str:
-    """The same as lines of Python."""
-    more = "".join(f", {k}={v!r}" for k, v in given.items() if k != "labels")
-    more += f", labels={given['labels']!r}" if "labels" in given else ""
-    inputs = f", {list(data)!r}" if data else ""
-    call = f"v = pellucid.health(net{inputs}{more})"
-    return "\n".join(["import pellucid", "", choice.python(network), call, "v.show()"])

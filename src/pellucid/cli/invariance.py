@@ -8,14 +8,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import models as chosen
-from pellucid.cli.looking import delivery
+from pellucid.cli.looking import delivery, python_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from pellucid.cli.looking import Delivery
     from pellucid.core.types import View
-    from pellucid.models.network import Network
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,17 +61,17 @@ def invariance(
 
     files = pictures_in(images)  # before torch is loaded: an empty folder is told at once
     choice = chosen.Choice(model, weights, architecture, size=size, device=device, trust=trust, seed=seed)
-    given: dict[str, Any] = {"transform": transform} if transform != "hflip" else {}
-    given |= {"layers": layer} if layer else {}
-    given |= {"labels": str(labels)} if labels else {}
-    given |= {"seed": seed} if seed else {}
+    given: dict[str, Any] = {"transform": transform, "layers": layer or None, "seed": seed}
+    given |= {"labels": str(labels) if labels else None}
     with delivery(out, as_json=as_json) as made:
         from pellucid.features.invariance import invariance as look
 
         network = choice.open()
         sized = {"size": network.input.size} if size else {}
         view = look(network, files, **given, **sized)
-        made.view(view, network, python=_python(choice, network, images, given | sized))
+        unfreeze = ['v.options["unfreeze_from"]']
+        python = python_lines(choice, network, look, [repr(images)], given | sized, last=unfreeze)
+        made.view(view, network, python=python)
         _tell_cut(made, view)
 
 
@@ -84,10 +81,3 @@ def _tell_cut(made: Delivery, view: View) -> None:
 
     made.summary |= {key: view.options[key] for key in ("cut", "unfreeze_from", "pooled_apart")}
     (made.folder / "summary.json").write_text(dumps(made.summary) + "\n", encoding="utf-8")
-
-
-def _python(choice: chosen.Choice, network: Network, images: Sequence[str], given: Mapping[str, Any]) -> str:
-    """The same as lines of Python."""
-    more = "".join(f", {k}={v!r}" for k, v in given.items())
-    call = f"v = pellucid.invariance(net, [{', '.join(map(repr, images))}]{more})"
-    return "\n".join(["import pellucid", "", choice.python(network), call, "v.show()", 'v.options["unfreeze_from"]'])

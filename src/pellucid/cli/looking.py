@@ -2,25 +2,96 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pellucid.cli.results import cautions_of, facts_of, is_report
+from pellucid.core.errors import BadInput
 from pellucid.core.files import whole_folder
 
 if TYPE_CHECKING:
-    from pellucid.core.types import View
+    from pellucid.cli.models import Choice
+    from pellucid.core.types import Sample, View
     from pellucid.models.network import Network
     from pellucid.report.view_page import Attached
 
 #: Lines of the table that the terminal shows; all are on the page and in summary.json.
 _LINES = 40
+
+
+@dataclass(frozen=True)
+class Named:
+    """The inputs that a command's words name. matrices: what is in the files, where they are no pictures."""
+
+    files: list[str]
+    matrices: list[Sample]
+
+    @property
+    def inputs(self) -> list[str] | list[Sample]:
+        """What a look is given: the matrices, or the pictures' files, which are read while the network works."""
+        return self.matrices or self.files
+
+    @property
+    def shape(self) -> tuple[int, int, int] | None:
+        """(height, width, channels) of the matrices; None for pictures."""
+        return matrix_shape(self.matrices[0]) if self.matrices else None
+
+
+def inputs_of(data: Sequence[str], *, stacked: bool = False) -> Named:
+    """Pictures, folders of them, examples or matrix files; with ``stacked`` one file of many matrices.
+
+    Raises BadInput for a file or folder that there is not, without torch, so that a mistyped path is told at once.
+    """
+    from pellucid.data import matrices
+    from pellucid.data.folders import pictures_in
+    from pellucid.data.stacks import read_stack
+
+    if stacked:
+        if len(data) != 1:
+            raise BadInput(f"--stacked takes one file, and {len(data)} were given", cure="pass one .npy or .npz file")
+        return Named(list(data), read_stack(data[0]))
+    files = pictures_in(data)
+    if any(map(matrices.is_matrix, files)):
+        return Named(files, [matrices.read(f) for f in files])
+    for path in files:
+        if not path.startswith("example:") and not Path(path).expanduser().exists():
+            raise BadInput("there is no such file", where=path, cure="check the path")
+    return Named(files, [])
+
+
+def matrix_shape(sample: Sample) -> tuple[int, int, int]:
+    """(height, width, channels) of a matrix with or without channels."""
+    height, width, *channels = sample.array.shape
+    return height, width, channels[0] if channels else 1
+
+
+def python_lines(
+    choice: Choice,
+    network: Network,
+    look: Callable[..., View],
+    told: Sequence[str],
+    given: Mapping[str, Any],
+    *,
+    imports: Sequence[str] = (),
+    last: Sequence[str] = (),
+) -> str:
+    """The lines of Python that do what the command did.
+
+    look: the public function, whose own defaults are left out. told: its arguments after the network, as Python text.
+    given: its options. imports, last: lines of the command's own behind ``import pellucid``, and at the end.
+    """
+    usual = {name: each.default for name, each in inspect.signature(look).parameters.items()}
+    said = ["net", *told, *(f"{name}={value!r}" for name, value in given.items() if value != usual[name])]
+    call = f"v = pellucid.{look.__name__}({', '.join(said)})"
+    return "\n".join(["import pellucid", *imports, "", choice.python(network), call, "v.show()", *last])
 
 
 class Delivery:

@@ -63,7 +63,7 @@ class Choice:
         from pellucid.models.open import open
 
         names = read_classes(self.classes) if self.classes is not None else None
-        size = self._size()
+        size = None if self.size is None else read_size(self.size)
         bare = self.model.startswith("file:") and self.architecture is None  # a module that does not say what it is fed
         if matrix is not None and size:
             raise BadInput("--size is for pictures, and a matrix is fed as it is", cure="leave --size away")
@@ -79,14 +79,6 @@ class Choice:
         """The options that are passed on as they are."""
         names = ("weights", "output", "architecture", "device", "trust", "seed")
         return {n: getattr(self, n) for n in names}
-
-    def _size(self) -> tuple[int, int] | None:
-        if self.size is None:
-            return None
-        height, _, width = self.size.partition("x")
-        if not height.isdecimal() or not (width or height).isdecimal():
-            raise BadInput(f"--size {self.size}", cure="pass one number, or HEIGHTxWIDTH")
-        return int(height), int(width or height)
 
     def python(self, network: Network) -> str:
         """The line of Python that opens ``network``, as this choice did."""
@@ -107,6 +99,14 @@ class Choice:
         said += [f"input=pellucid.{spec!r}"] if self.size else []
         said += [f"classes={list(network.classes or ())!r}"] if self.classes else []
         return f"net = pellucid.open({', '.join(said)})"
+
+
+def read_size(text: str, *, one: str = "one number") -> tuple[int, int]:
+    """``400x600`` is height and width, ``400`` both. one: what a single number is, for who mistypes it."""
+    height, cross, width = text.partition("x")
+    if not height.isdecimal() or (cross and not width.isdecimal()):
+        raise BadInput(f"--size {text}", cure=f"pass {one}, or HEIGHTxWIDTH")
+    return int(height), int(width or height)
 
 
 def read_classes(path: Path) -> list[str]:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pellucid.cli import models as chosen
-from pellucid.cli.looking import delivery
-from pellucid.core.errors import BadInput
-
-if TYPE_CHECKING:
-    from pellucid.core.types import Sample
-    from pellucid.models.network import Network
+from pellucid.cli.looking import delivery, inputs_of, python_lines
 
 
 def add_to(app: typer.Typer) -> None:
@@ -64,58 +58,23 @@ def neurons(
     as_json: chosen.Json = False,
 ) -> None:
     """Which units of a layer, or of an autoencoder's code, are the important ones, and what its spectra mean."""
-    samples = _samples(data, stacked)  # before torch is loaded: a mistyped path is told at once
+    named = inputs_of(data, stacked=stacked)  # before torch is loaded: a mistyped path is told at once
     choice = chosen.Choice(model, weights, architecture, classes, output, size, device, trust, seed)
     given: dict[str, Any] = {
         "factors": str(factors) if factors else None,
         "labels": str(labels) if labels else None,
         "tests": tests,
         "variational": variational,
-    }
-    given = {k: v for k, v in given.items() if v is not None}
-    given |= {
-        k: v for k, v, usual in (("loss", loss, "auto"), ("traverse", traverse, 6), ("seed", seed, 0)) if v != usual
+        "loss": loss,
+        "traverse": traverse,
+        "seed": seed,
     }
     with delivery(out, as_json=as_json) as made:
         from pellucid.features import neurons as looking
 
-        network = choice.open(_shape(samples))
-        view = looking.neurons(network, data if samples is None else samples, layer, **given)
-        made.view(view, network, python=_python(choice, network, data, layer, stacked, given))
-
-
-def _samples(data: Sequence[str], stacked: bool) -> list[Sample] | None:
-    """The matrices; None for pictures, which are read while the network works."""
-    from pellucid.data import matrices
-    from pellucid.data.folders import pictures_in
-    from pellucid.data.stacks import read_stack
-
-    if stacked:
-        if len(data) != 1:
-            raise BadInput(f"--stacked takes one file, and {len(data)} were given", cure="pass one .npy or .npz file")
-        return read_stack(data[0])
-    if any(matrices.is_matrix(d) for d in data):
-        return [matrices.read(d) for d in data]
-    for path in pictures_in(data):
-        if not path.startswith("example:") and not Path(path).expanduser().exists():
-            raise BadInput("there is no such file", where=path, cure="check the path")
-    return None
-
-
-def _shape(samples: Sequence[Sample] | None) -> tuple[int, int, int] | None:
-    """(height, width, channels) of matrices; None for pictures."""
-    if samples is None:
-        return None
-    height, width, *channels = samples[0].array.shape
-    return height, width, channels[0] if channels else 1
-
-
-def _python(
-    choice: chosen.Choice, network: Network, data: Sequence[str], layer: str, stacked: bool, given: dict[str, Any]
-) -> str:
-    """The same as lines of Python."""
-    more = "".join(f", {k}={v!r}" for k, v in given.items())
-    read = ["from pellucid.data.stacks import read_stack"] if stacked else []
-    inputs = f"read_stack({data[0]!r})" if stacked else repr(list(data))
-    call = f"v = pellucid.neurons(net, {inputs}, {layer!r}{more})"
-    return "\n".join(["import pellucid", *read, "", choice.python(network), call, "v.show()"])
+        network = choice.open(named.shape)
+        view = looking.neurons(network, named.inputs, layer, **given)
+        told = [f"read_stack({data[0]!r})" if stacked else repr(data), repr(layer)]
+        read = ["from pellucid.data.stacks import read_stack"] if stacked else []
+        python = python_lines(choice, network, looking.neurons, told, given, imports=read)
+        made.view(view, network, python=python)

@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import models as chosen
-from pellucid.cli.looking import delivery
+from pellucid.cli.looking import delivery, python_lines
 from pellucid.core.errors import BadInput
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from pellucid.models.network import Network
+    pass
 
 #: Where pictures are grouped apart, of more than so many only the number asked for is computed.
 _APART = 12
@@ -67,12 +65,13 @@ def regions(
     wanted = _clusters(clusters)
     files = pictures_in(images)
     choice = chosen.Choice(model, weights, architecture, size=size, device=device, trust=trust, seed=seed)
-    given: dict[str, Any] = {"layers": layer, "clusters": wanted, "joint": joint, "seed": seed}
+    given: dict[str, Any] = {"layers": layer or None, "clusters": wanted, "joint": joint, "seed": seed}
     given |= {"masks": str(masks) if masks else None, "ignore": ignore}
     with delivery(out, as_json=as_json) as made:
         from pellucid.features.grouping.assignments import write_assignments
         from pellucid.features.parquet_ import arrow
         from pellucid.features.regions import NUMBERS, regions_by_number
+        from pellucid.features.regions import regions as regions_of_layers
         from pellucid.report.regions_page import write_regions
 
         if assignments:
@@ -84,7 +83,7 @@ def regions(
         if assignments:
             write_assignments(made.folder / "assignments.parquet", view, files)
             made.attach("assignments.parquet", "which region every cell is in: image, layer, row, column, cluster")
-        python = _python(choice, network, images, given)
+        python = python_lines(choice, network, regions_of_layers, [repr(images)], given)
         made.view(view, network, python=python, write=partial(write_regions, others=found))
 
 
@@ -94,11 +93,3 @@ def _clusters(text: str) -> Any:
     if not text.isdecimal():
         raise BadInput(f"--clusters {text}", cure="pass a whole number from 2 to 12, or auto")
     return int(text)
-
-
-def _python(choice: chosen.Choice, network: Network, images: Sequence[str], given: Mapping[str, Any]) -> str:
-    """The same as lines of Python."""
-    usual = {"layers": None, "clusters": 6, "joint": True, "seed": 0, "masks": None, "ignore": None}
-    more = "".join(f", {k}={v!r}" for k, v in given.items() if v != usual[k])
-    call = f"v = pellucid.regions(net, {list(images)!r}{more})"
-    return "\n".join(["import pellucid", "", choice.python(network), call, "v.show()"])

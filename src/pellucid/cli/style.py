@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pellucid.cli import models as chosen
-from pellucid.cli.looking import delivery
+from pellucid.cli.looking import delivery, python_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,14 +49,13 @@ def style(
 
     files = pictures_in(images or ["example:*"])  # before torch is loaded: an empty folder is told at once
     choice = chosen.Choice(model, weights, architecture, size=size, device=device, trust=trust, seed=seed)
-    given: dict[str, Any] = {"layers": layer} if layer else {}
-    given |= {"seed": seed} if seed else {}
+    given: dict[str, Any] = {"layers": layer or None, "seed": seed}
     with delivery(out, as_json=as_json) as made:
         from pellucid.features.style import style as look
 
         network = choice.open()
         view = look(network, files, **given)
-        made.view(view, network, python=_python(choice, network, "style", [list(images or ["example:*"])], given))
+        made.view(view, network, python=python_lines(choice, network, look, [repr(images or ["example:*"])], given))
 
 
 def stylize(
@@ -91,9 +90,8 @@ def stylize(
 
     pictures = [read(content), read(style)]  # before torch is loaded: a mistyped path is told at once
     choice = chosen.Choice(model, weights, architecture, device=device, trust=trust, seed=seed)
-    usual = {"content_layers": None, "style_layers": None, "steps": 250, "size": None, "strength": 1, "seed": 0}
-    asked = dict(zip(usual, (content_layer, style_layer, steps, size, strength, seed), strict=True))
-    given = {n: v for n, v in asked.items() if v != usual[n]}
+    given: dict[str, Any] = {"content_layers": content_layer or None, "style_layers": style_layer or None}
+    given |= {"steps": steps, "size": size, "strength": strength, "seed": seed}
     if dry_run:
         _tell_cost(choice.open(), pictures, steps, given, as_json=as_json)
         return
@@ -104,7 +102,8 @@ def stylize(
         view = transfer(network, *pictures, **given)
         _save(view, made.folder / "stylized.png")
         made.attach("stylized.png", "The result at its full size.")
-        made.view(view, network, python=_python(choice, network, "stylize", [content, style], given))
+        told = [repr(content), repr(style)]
+        made.view(view, network, python=python_lines(choice, network, transfer, told, given))
 
 
 def _save(view: View, file: Path) -> None:
@@ -130,12 +129,3 @@ def _tell_cost(network: Network, pictures: list[Any], steps: int, given: Mapping
     kept, wanted = ", ".join(planned.transfer.kept), ", ".join(planned.transfer.wanted)
     print(f"{steps} steps at {height} × {width} would take about {duration(seconds)}")
     print(f"content from {kept}; style from {wanted}")
-
-
-def _python(
-    choice: chosen.Choice, network: Network, function: str, arguments: list[Any], given: Mapping[str, Any]
-) -> str:
-    """The same as lines of Python."""
-    told = [*map(repr, arguments), *(f"{n}={v!r}" for n, v in given.items())]
-    call = f"v = pellucid.{function}(net, {', '.join(told)})"
-    return "\n".join(["import pellucid", "", choice.python(network), call, "v.show()"])
