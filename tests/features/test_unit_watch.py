@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -87,8 +89,10 @@ def test_the_sign_of_a_batch_norm() -> None:
         (lambda x: torch.clamp(x, 0.0, 6.0), Activation("relu6", True, high=6.0)),
         (lambda x: F.hardtanh(x), Activation("hardtanh", low=-1.0, high=1.0)),
         (lambda x: x.tanh(), Activation("tanh", low=-1.0, high=1.0)),
-        (lambda x: F.gelu(x), Activation("gelu", True)),
-        (lambda x: F.hardswish(x), Activation("hardswish", True, low=0.0)),
+        (lambda x: F.gelu(x), Activation("gelu", True, dip=0.17)),
+        (lambda x: F.hardswish(x), Activation("hardswish", True, dip=0.375, low=0.0)),
+        (lambda x: F.elu(x), Activation("elu")),
+        (lambda x: F.leaky_relu(x), Activation("leaky_relu")),
         (lambda x: x * 2, Activation("none")),
     ],
 )
@@ -136,8 +140,8 @@ def tally(values: list[list[float]], activation: Activation) -> Tally:
 
 
 def test_a_rectified_unit_is_dead_if_it_never_rises_above_zero() -> None:
-    units = [[0.0] * 10, [-0.1] * 9 + [0.0], [0.0] * 9 + [1e-6], [2.0] * 10]
-    assert tally(units, Activation("gelu", True)).dead.tolist() == [True, True, False, False]
+    units = [[0.0] * 10, [0.0] * 9 + [1e-6], [2.0] * 10]
+    assert tally(units, Activation("relu", True)).dead.tolist() == [True, False, False]
 
 
 def test_any_other_unit_is_dead_if_it_never_changes() -> None:
@@ -154,7 +158,33 @@ def test_saturated_is_at_one_bound_for_more_than_95_percent() -> None:
     found = tally(both, Activation("sigmoid", low=0.0, high=1.0))
     assert found.saturated.tolist() == [False, True, False, True]
     assert found.dead.tolist() == [False, False, True, False]
-    assert tally([[0.0] * 96 + [1.0] * 4], Activation("hardswish", True, low=0.0)).saturated.tolist() == [True]
+
+
+FAR, BELOW, LITTLE = torch.linspace(-30, -20, 100), torch.linspace(-2.9, -0.1, 100), torch.linspace(-1.0, -0.9, 100)
+
+
+@pytest.mark.parametrize(
+    ("name", "function"), [("gelu", F.gelu), ("silu", F.silu), ("mish", F.mish), ("hardswish", F.hardswish)]
+)
+def test_what_dips_below_zero_is_passed_on(name: str, function: Callable[[Tensor], Tensor]) -> None:
+    activation = activation_of(name, (), {})
+    units = [function(x).tolist() for x in (FAR, BELOW, LITTLE, -FAR)]
+    found = tally(units, activation)
+    assert found.dead.tolist() == [True, False, False, False]
+    assert found.saturated.tolist() == [False] * 4
+    assert activation.dip == pytest.approx(-float(function(torch.linspace(-5, 0, 5001)).min()), abs=1e-3)
+
+
+@pytest.mark.parametrize("function", [F.elu, F.selu, F.celu, F.leaky_relu])
+def test_what_does_not_rectify_speaks_below_zero(function: Callable[[Tensor], Tensor]) -> None:
+    activation = activation_of(function.__name__, (), {})
+    assert tally([function(x).tolist() for x in (BELOW, 0 * BELOW - 1)], activation).dead.tolist() == [False, True]
+
+
+def test_hardswish_is_saturated_at_zero_alone() -> None:
+    stuck = F.hardswish(torch.cat([torch.full((96,), -4.0), torch.ones(4)])).tolist()
+    alive = F.hardswish(torch.cat([BELOW[:96], torch.ones(4)])).tolist()
+    assert tally([stuck, alive], activation_of("hardswish", (), {})).saturated.tolist() == [True, False]
 
 
 def test_what_is_not_finite_is_counted() -> None:

@@ -14,7 +14,8 @@ from pellucid.features.units.watch import Activation
 #: A unit at a bound of its activation for more than this share of all places is saturated.
 SATURATED = 0.95
 
-#: How near a bound counts as at it, as a share of the distance between the bounds (ReLU6: of the bound).
+#: How near a bound counts as at it, as a share of the distance between the bounds (ReLU6: of the bound); of an
+#: activation's dip below zero, how much a unit may move and still be silent.
 NEAR = 0.01
 
 #: Below this share of its mean square a variance is rounding, and a correlation means nothing.
@@ -47,7 +48,7 @@ class Tally:
                 self._stuck[end] += at.sum(0).cpu()
 
     def _at_low(self, values: Tensor) -> Tensor | None:
-        return None if self.activation.low is None else values <= self.activation.low + self._near()
+        return None if self.activation.low is None else (values - self.activation.low).abs() <= self._near()
 
     def _at_high(self, values: Tensor) -> Tensor | None:
         return None if self.activation.high is None else values >= self.activation.high - self._near()
@@ -58,11 +59,13 @@ class Tally:
 
     @property
     def _silent(self) -> Tensor:
-        return (self.largest <= 0) & self.activation.rectifies
+        """Never above 0 and, where the activation dips below it, not moving there either."""
+        still = self.largest - self.smallest <= NEAR * self.activation.dip
+        return (self.largest <= 0) & still & self.activation.rectifies
 
     @property
     def dead(self) -> Tensor:
-        """Units that say nothing, bool: never above 0 where the activation rectifies, else never changing."""
+        """Units that say nothing, bool: silent where the activation rectifies, else never changing."""
         still = (self.largest == self.smallest) & (not self.activation.rectifies)
         return self._silent | (still & ~self.saturated)
 

@@ -24,14 +24,16 @@ from pellucid.models.prepare import untouched
 
 @dataclass(frozen=True)
 class Activation:
-    """A function behind a unit. rectifies: below zero it passes (nearly) nothing on, so a unit that never rises above
-    zero is silent. low, high: bounds at which it passes no change on, None where it has none that counts.
+    """A function behind a unit. rectifies: far below zero it passes nothing on. dip: how far below zero it goes before
+    that, 0 for those that cut. low, high: outputs at which it passes no change on, None where it has none that counts.
 
-    The lower bound of ReLU and ReLU6 does not count: being zero most of the time is what they are for.
+    The lower bound of ReLU and ReLU6 does not count: being zero most of the time is what they are for. ELU and the
+    leaky ones do not rectify: what is below zero is passed on as well.
     """
 
     name: str
     rectifies: bool = False
+    dip: float = 0.0
     low: float | None = None
     high: float | None = None
 
@@ -41,10 +43,13 @@ NONE = Activation("none")
 _ACTIVATIONS = {
     a.name: a
     for a in (
-        *(Activation(n, True) for n in ("relu", "leaky_relu", "prelu", "rrelu", "elu", "selu", "celu", "gelu", "silu")),
-        Activation("mish", True),
+        Activation("relu", True),
+        *(Activation(n) for n in ("leaky_relu", "prelu", "rrelu", "elu", "selu", "celu")),
+        Activation("gelu", True, dip=0.17),
+        Activation("silu", True, dip=0.278),
+        Activation("mish", True, dip=0.309),
         Activation("relu6", True, high=6.0),
-        Activation("hardswish", True, low=0.0),
+        Activation("hardswish", True, dip=0.375, low=0.0),
         Activation("sigmoid", low=0.0, high=1.0),
         Activation("hardsigmoid", low=0.0, high=1.0),
         Activation("tanh", low=-1.0, high=1.0),
