@@ -107,6 +107,22 @@ def test_recolouring_keeps_places() -> None:
     assert recoloured(pixels[:, :1], torch.Generator().manual_seed(0)).shape == (4, 1, 8, 8)
 
 
+def test_recolouring_draws_from_the_ranges_that_it_says() -> None:
+    """Turn, saturation, contrast and brightness, read off pictures so faint that nothing is cut off."""
+    pixels = 0.5 + 0.1 * (torch.rand(1, 3, 4, 4, generator=torch.Generator().manual_seed(0)).double() - 0.5)
+    out = recoloured(pixels.expand(4000, -1, -1, -1), torch.Generator().manual_seed(0))
+    brightness = out.mean((1, 2, 3)) - pixels.mean()
+    grey = lambda x: (x.mean(1) - x.mean((1, 2, 3), keepdim=True)[:, 0]).flatten(1)  # noqa: E731
+    contrast = (grey(out) @ grey(pixels)[0]) / grey(pixels).square().sum()
+    colour = lambda x: (x - x.mean(1, keepdim=True)).flatten(1)  # noqa: E731
+    saturation = colour(out).norm(dim=1) / colour(pixels).norm() / contrast
+    cosine = (colour(out) @ colour(pixels)[0]) / colour(out).norm(dim=1) / colour(pixels).norm()
+    for values, low, high in ((brightness, -0.3, 0.3), (contrast, 0.3, 1.7), (saturation, 0, 2)):
+        assert low - 1e-6 <= values.min() < low + 0.01
+        assert high - 0.01 < values.max() <= high + 1e-6
+    assert 0.49 < cosine.max() <= 0.5 + 1e-6  # cos 60° and cos 300°
+
+
 def test_unit_undoes_the_normalisation() -> None:
     pixels = torch.rand(2, 3, 4, 4)
     torch.testing.assert_close(unit(SPEC, SPEC.normalise(255 * pixels)), pixels)

@@ -55,9 +55,11 @@ def stylize(
     (default: the network's own); the content keeps its proportions, unless the network takes one size alone, which
     then sees its middle. strength: of the style against the content.
 
-    Starts at the content. The content loss is the relative squared distance of the features, the style loss that of
-    the Gram matrices, each averaged over its layers (arXiv:1508.06576); the picture is moved as waves with mixed
-    colours (distill.pub/2017/feature-visualization), by Adam, which is what makes networks other than VGG do it well.
+    Starts at the content. The content loss is the relative squared distance of the features; the style loss, in place
+    of that of the Gram matrices (arXiv:1508.06576), the mean of those of the channels' means and of their covariances,
+    each divided by its own size, for the means would drown the rest. Both are averaged over their layers. The picture
+    is moved as waves with mixed colours (distill.pub/2017/feature-visualization), by Adam, which is what makes
+    networks other than VGG do it well.
 
     Gives content, style, result, uint8 [height, width, 3], losses [layer, step], and a row a layer and role with its
     loss at the start and of the result as it is saved. Raises BadInput with the cure.

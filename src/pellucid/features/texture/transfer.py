@@ -109,8 +109,8 @@ def transfer_between(
 ) -> Transfer:
     """The transfer of one picture's style onto another's content, its targets taken from the two.
 
-    network: prepared with the layers kept. A Gram matrix's distance is relative to the mean size of both pictures'
-    matrices, 1/E‖G‖², a map's to the content's own.
+    network: prepared with the layers kept. Of the style layers the distance of the means and that of the
+    covariances are each relative to the mean square of both pictures' own; a map's is to the content's own.
     """
     names = [*content_layers, *style_layers]
     with torch.no_grad():
@@ -129,7 +129,7 @@ def _maps(network: Network, x: Tensor, names: list[str], rim: int) -> dict[str, 
 
 
 def _relative_to(sizes: Sequence[tuple[Tensor, ...]], wanted: tuple[Tensor, ...]) -> Target:
-    """A target whose distances are relative to the mean size of what is compared: 1/E‖G‖².
+    """A target whose distances are relative, each of its tensors' to the mean of ‖·‖² over what is compared.
 
     A layer that says nothing has no distances either.
     """

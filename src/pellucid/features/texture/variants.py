@@ -49,8 +49,8 @@ def shuffled(x: Tensor, generator: torch.Generator, patches: int = PATCHES) -> T
 def recoloured(pixels: Tensor, generator: torch.Generator) -> Tensor:
     """Pictures [n, C, h, w] in 0…1, each with another hue, saturation, contrast and brightness, drawn for each.
 
-    Of three channels the hue turns by 60° to 300° and the saturation becomes 0.5 to 1.5 of what it was; the contrast
-    0.6 to 1.4, the brightness up to 0.15 more or less. What leaves the range is cut off.
+    Of three channels the hue turns by 60° to 300° and the saturation becomes 0 to 2 of what it was; the contrast
+    0.3 to 1.7, the brightness up to 0.3 more or less. What leaves the range is cut off.
     """
     n, channels = pixels.shape[:2]
     draw = lambda low, high: low + (high - low) * torch.rand(n, generator=generator)  # noqa: E731
