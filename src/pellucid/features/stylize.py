@@ -20,7 +20,7 @@ from pellucid.core.types import Sample, View
 from pellucid.data.batches import as_sample
 from pellucid.features import style as styles
 from pellucid.features.table import views
-from pellucid.features.texture.canvas import Canvas, canvas_for
+from pellucid.features.texture.fitted import Fitted, fitted_to
 from pellucid.features.texture.margin import WIDTH
 from pellucid.features.texture.transfer import Transfer, transfer_between
 from pellucid.models.network import Network
@@ -92,12 +92,12 @@ def plan(
     samples = as_sample(content), as_sample(style)
     layers = _layers(network, content_layers, style_layers, seed)
     names = list(dict.fromkeys(chain(*layers)))
-    ours, theirs = canvases = [canvas_for(network, sample, names, size) for sample in samples]
+    ours, theirs = shown = [fitted_to(network, sample, names, size) for sample in samples]
     ready = network.prepared(keep=names)
     with untouched(ready.module):
-        rim = WIDTH if all(c.free for c in canvases) else 0
+        rim = WIDTH if all(c.free for c in shown) else 0
         transfer = transfer_between(ready, ours.x, theirs.x, *layers, strength=strength, rim=rim)
-    return Plan(transfer, (samples[0].name, samples[1].name), size, tuple(_notes(network, samples, canvases)))
+    return Plan(transfer, (samples[0].name, samples[1].name), size, tuple(_notes(network, samples, shown)))
 
 
 @dataclass(frozen=True)
@@ -133,9 +133,9 @@ def _layers(network: Network, content: Patterns, style: Patterns, seed: int) -> 
     return named[0] or [], named[1] or []
 
 
-def _notes(network: Network, samples: Sequence[Sample], canvases: Sequence[Canvas]) -> Iterator[str]:
-    for sample, canvas, role in zip(samples, canvases, ("content", "style"), strict=True):
-        if not canvas.whole:
+def _notes(network: Network, samples: Sequence[Sample], shown: Sequence[Fitted]) -> Iterator[str]:
+    for sample, each, role in zip(samples, shown, ("content", "style"), strict=True):
+        if not each.whole:
             size = "{} × {}".format(*network.input.size)
             yield f"the network takes pictures of {size} alone, so of the {role}, {sample.name}, it saw the middle"
 

@@ -54,15 +54,15 @@ def coloured(asked: Asked, stream: Stream, truth: Truth, rows: Mapping[Wanted, S
     """rows: the inputs that are painted for each number; those of the other numbers are among those of the asked."""
     maps = FeatureMaps(asked.network, stream, asked.layers)
     groupings = _fitted(draw_cells(maps, seed=asked.seed), list(rows), asked.seed)
-    canvas = paint(maps, groupings, asked.clusters, rows, truth)
-    orders = _orders(asked.clusters, canvas.paints, rows)
-    painted = canvas.paints[asked.clusters]
+    made = paint(maps, groupings, asked.clusters, rows, truth)
+    orders = _orders(asked.clusters, made.paints, rows)
+    painted = made.paints[asked.clusters]
     return Coloured(
-        labels={k: {n: orders[k][n][np.stack(p.labels)] for n, p in ps.items()} for k, ps in canvas.paints.items()},
+        labels={k: {n: orders[k][n][np.stack(p.labels)] for n, p in ps.items()} for k, ps in made.paints.items()},
         cells={n: orders[asked.clusters][n][np.concatenate(p.cells)] for n, p in painted.items()},
-        rows={k: [_row(groupings[n], k, p, truth, n) for n, p in ps.items()] for k, ps in canvas.paints.items()},
+        rows={k: [_row(groupings[n], k, p, truth, n) for n, p in ps.items()] for k, ps in made.paints.items()},
         colours={k: 1 + max(int(order.max()) for order in own.values()) for k, own in orders.items() if own},
-        pictures=np.stack(canvas.pictures) if canvas.pictures else None,
+        pictures=np.stack(made.pictures) if made.pictures else None,
     )
 
 

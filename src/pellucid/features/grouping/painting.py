@@ -43,7 +43,7 @@ class Paint:
 
 
 @dataclass
-class Canvas:
+class Painted:
     """paints: by wanted number and layer. pictures: those painted for the number asked for, uint8 [H, W, 3] each."""
 
     paints: dict[Wanted, dict[str, Paint]]
@@ -56,20 +56,20 @@ def paint(
     asked: Wanted,
     rows: Mapping[Wanted, Sequence[int]],
     truth: Truth,
-) -> Canvas:
+) -> Painted:
     """Each layer's groups for every number in ``rows``, whose pictures are painted at the input's size.
 
     asked: the number whose cells are kept of all inputs. Similarities are interpolated and then compared: labels or
     colours between two regions would be those of a third. Masks are counted on the pictures painted for ``asked``.
     """
     paints = {k: {n: _empty(g, k) for n, g in groupings.items() if k in g.groups} for k in rows}
-    canvas, wanted = Canvas(paints), {k: set(each) for k, each in rows.items()}
+    painted, wanted = Painted(paints), {k: set(each) for k, each in rows.items()}
     for step in maps:
         numbers = range(step.rows.start, step.rows.stop)
         here = {k: [i for i, row in enumerate(numbers) if row in own] for k, own in wanted.items()}
         regions = {i: _regions(truth, step, i) for i in here[asked] if truth.known(step.rows.start + i)}
         if step.batch.pictures is not None:
-            canvas.pictures += [step.batch.pictures[i] for i in here[asked]]
+            painted.pictures += [step.batch.pictures[i] for i in here[asked]]
         for name, grouping in groupings.items():
             similarities = grouping.similarities(step.maps[name])
             paints[asked][name].cells.append(_nearest(similarities[asked]))
@@ -84,7 +84,7 @@ def paint(
                 colours = colour_maps(maps.network, step.batch.x, grouping.grid)
                 own = {k: paints[k][name] for k in similarities}
                 _tally_raw(grouping.raw_similarities(colours), own, regions, step)
-    return canvas
+    return painted
 
 
 def _tally_raw(

@@ -19,7 +19,7 @@ from pellucid.models.prepare import untouched
 
 
 @dataclass(frozen=True)
-class Canvas:
+class Fitted:
     """A picture as the network is fed it: x [1, C, h, w]. free: its size is its own, not the network's. whole: nothing
     of it was cut off.
     """
@@ -29,7 +29,7 @@ class Canvas:
     whole: bool
 
 
-def canvas_for(network: Network, sample: Sample, layers: Sequence[str], size: int | None) -> Canvas:
+def fitted_to(network: Network, sample: Sample, layers: Sequence[str], size: int | None) -> Fitted:
     """The sample at its own proportions, the shorter side ``size`` pixels (default: the network's own).
 
     A network that takes one size alone is shown the largest part of its proportions from the middle. Raises BadInput
@@ -38,9 +38,9 @@ def canvas_for(network: Network, sample: Sample, layers: Sequence[str], size: in
     own = min(network.input.size)
     _check_size(size)
     if not _one_size(network, layers):
-        canvas = _fitted(network, sample, size or own)
-        if _runs(network, canvas.x, layers):
-            return canvas
+        fitted = _at_its_proportions(network, sample, size or own)
+        if _runs(network, fitted.x, layers):
+            return fitted
     if size not in (None, own):
         height, width = network.input.size
         cure = f"leave --size (size=) away: it takes {height} × {width}"
@@ -48,7 +48,7 @@ def canvas_for(network: Network, sample: Sample, layers: Sequence[str], size: in
     spec = dataclasses.replace(network.input, crop=1.0)
     frame = spec.frame(*sample.array.shape[:2])
     whole = (frame.top, frame.left) == (0, 0)
-    return Canvas(_tensor(network, spec, sample), False, whole)
+    return Fitted(_tensor(network, spec, sample), False, whole)
 
 
 def _check_size(size: int | None) -> None:
@@ -63,12 +63,12 @@ def _one_size(network: Network, layers: Sequence[str]) -> bool:
     return any(grid is not None and grid.kind == "tokens" for grid in known)
 
 
-def _fitted(network: Network, sample: Sample, size: int) -> Canvas:
+def _at_its_proportions(network: Network, sample: Sample, size: int) -> Fitted:
     height, width = sample.array.shape[:2]
     shorter = min(height, width)
     fitted = (round(height * size / shorter), round(width * size / shorter))
     _check_memory(network, fitted)
-    return Canvas(_tensor(network, dataclasses.replace(network.input, size=fitted, crop=None), sample), True, True)
+    return Fitted(_tensor(network, dataclasses.replace(network.input, size=fitted, crop=None), sample), True, True)
 
 
 def _check_memory(network: Network, size: tuple[int, int]) -> None:
