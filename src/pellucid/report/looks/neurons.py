@@ -96,7 +96,7 @@ def _important(view: View) -> Iterator[Sentence]:
 def _unchosen(found: Mapping[str, Any]) -> str:
     """What is lost without the top unit where the samples had no say in which it is."""
     top = found["top"]
-    why = "Those samples also made it the first of all, so figure and interval are too high by luck"
+    why = "Those samples also made it the first of all, so luck tends to raise figure and interval"
     if top is None:
         return f"{why}; the samples are too few to choose on some and measure on others."
     return (
