@@ -66,10 +66,7 @@ def dream(
     weights: chosen.Weights = "default",
     architecture: chosen.Architecture = None,
     classes: chosen.Classes = None,
-    input_size: Annotated[
-        str | None,
-        typer.Option(help="What the network is fed, HEIGHTxWIDTH, if it does not know."),
-    ] = None,
+    input_size: chosen.InputSize = None,
     device: chosen.Device = "auto",
     trust: chosen.Trust = False,
     as_json: chosen.Json = False,

@@ -37,6 +37,8 @@ Size = Annotated[
     str | None,
     typer.Option(help="Feed pictures of this size (HEIGHTxWIDTH). A module of your own is normalised as for ImageNet."),
 ]
+#: The same where --size is that of the result.
+InputSize = Annotated[str | None, typer.Option(help="What the network is fed, HEIGHTxWIDTH, if it does not know.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

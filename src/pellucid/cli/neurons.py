@@ -42,7 +42,7 @@ def neurons(
     ] = None,
     traverse: Annotated[int, typer.Option(help="How many of the top units are swept through their values.")] = 6,
     stacked: Annotated[
-        bool, typer.Option("--stacked", help="DATA is one .npy or .npz file of many: [sample, height, width, …].")
+        bool, typer.Option("--stacked", help="DATA is one .npy or .npz file of many: \\[sample, height, width, …].")
     ] = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write the report into.")] = Path(
         "pellucid-neurons"

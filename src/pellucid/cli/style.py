@@ -81,6 +81,7 @@ def stylize(
     seed: Annotated[int, typer.Option(help="For everything that is drawn at random.")] = 0,
     weights: chosen.Weights = "default",
     architecture: chosen.Architecture = None,
+    input_size: chosen.InputSize = None,
     device: chosen.Device = "auto",
     trust: chosen.Trust = False,
     as_json: chosen.Json = False,
@@ -89,7 +90,7 @@ def stylize(
     from pellucid.data.reading import read
 
     pictures = [read(content), read(style)]  # before torch is loaded: a mistyped path is told at once
-    choice = chosen.Choice(model, weights, architecture, device=device, trust=trust, seed=seed)
+    choice = chosen.Choice(model, weights, architecture, size=input_size, device=device, trust=trust, seed=seed)
     given: dict[str, Any] = {"content_layers": content_layer or None, "style_layers": style_layer or None}
     given |= {"steps": steps, "size": size, "strength": strength, "seed": seed}
     if dry_run:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from pellucid.core.errors import BadInput, near
+from pellucid.core.errors import BadInput
 from pellucid.data.opening import opened, user_path
 
 #: Columns that may say which picture a row is about, in the order in which they are looked for.
@@ -73,7 +73,7 @@ def _rows_of(keys: Sequence[str], sources: Sequence[str], where: object) -> list
     lost = next(s for s in sources if Path(s).stem not in names)
     missing = sum(Path(s).stem not in names for s in sources)
     what = f"{missing} of {len(sources)} pictures have no row, first {lost!r}"
-    raise BadInput(what, where=where, cure=near(Path(lost).name, keys))
+    raise BadInput(what, where=where, cure="write one row a picture, under its file's name")
 
 
 def _otherwise_spelt(keys: Sequence[str], sources: Sequence[str], where: object) -> BadInput:

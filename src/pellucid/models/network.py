@@ -265,7 +265,7 @@ class Network:
         if not exact and wanted.isdecimal():
             return int(wanted)
         if self.classes is None:
-            cure = "pass the output's index, or classes= when opening the network"
+            cure = "pass the output's index, or classes= when opening the network (--classes FILE)"
             raise BadInput(f"class {name!r} is asked for, but the classes have no names", where=self.name, cure=cure)
         found = exact or [i for i, c in enumerate(self.classes) if wanted in map(str.strip, c.lower().split(","))]
         if len(found) > 1:

@@ -20,9 +20,11 @@ def open_file(request: Request) -> Network:
     """A checkpoint of your own, onto a named architecture."""
     path, architecture = request.name, request.architecture
     place = Path(path).expanduser()
+    if not place.exists():
+        raise BadInput("there is no such file", where=path, cure="check the path")
     if architecture is None and request.trust and place.suffix != ".safetensors":
         if request.input is None:
-            cure = "pass input=pellucid.InputSpec(…), --size on the command line"
+            cure = "pass input=pellucid.InputSpec(…): --size (--input-size for dream, stylize) on the command line"
             raise BadInput("a module does not say what it is fed", where=path, cure=cure)
         module = unpickle_module(place)
         return Network(module, request.input, f"file:{path}", classes=request.classes, weights=place.name)
