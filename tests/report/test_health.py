@@ -15,13 +15,14 @@ def health_view(**changed: object) -> View:
     options = {
         "inputs": "given",
         "count": 8,
+        "available": 24,
         "labels": "given",
         "loss_name": "cross entropy",
         "loss": 2.4,
         "loss_of_chance": float(np.log(10)),
         "classes": 10,
         "problems": (),
-        "gradient_norms": (1.0, 2.0),
+        "gradient_norms": (1.0, 1.2, 1.4, 2.0),
         "clip_python": "torch.nn.utils.clip_grad_norm_(model.parameters(), 2, error_if_nonfinite=True)",
         "trial": None,
         "lr_scheme": None,
@@ -114,3 +115,33 @@ def test_a_watched_training() -> None:
     assert look.words(view)[0] == ("warning", "step 2: b gave NaN", "")
     assert any(t.get_text() == "made NaN or Inf" for axes in look.figure(view).axes for t in axes.texts)
     assert "2 steps" in look.words(View("watch", arrays, axes, table, {"steps": 2}))[0].text
+
+
+def test_the_ranges_of_both_are_told_and_why_one_is_wide() -> None:
+    wide = np.array([1e-9, 1e-6, 1e-3])
+    said = look_of("health").words(health_view(arrays={"gradient": wide, "gradient/he": wide}))
+    assert "of the activations between 0.5 and 1, of the gradients between 1e-9 and 0.001" in said[0].text
+    assert "6.0 powers of ten" in said[1].text
+    assert "average over places" in said[1].text
+    assert said[1].level == "fact"
+    steep = look_of("health").words(health_view(arrays={"gradient": wide}))
+    assert steep[1].level == "warning"
+
+
+def test_what_is_not_grave_leaves_the_rest_to_be_trained() -> None:
+    part = {**PROBLEM, "text": "130 channels are dead.", "cure": "", "grave": False, "trains": False}
+    said = [s.text for s in look_of("health").words(health_view(problems=(part,)))]
+    assert said[0].startswith("Nothing stands in the way of training as a whole:")
+    assert said[1] == "130 channels are dead. The rest of the network can be trained all the same."
+
+
+def test_how_many_of_how_many_inputs_were_used_is_told() -> None:
+    said = [s.text for s in look_of("health").words(health_view())]
+    assert any("On 8 of 24 inputs (drawn with the seed; count takes more)" in s for s in said)
+    assert not any("drawn with the seed" in s.text for s in look_of("health").words(health_view(available=8)))
+
+
+def test_nothing_stands_out_from_one_gradient() -> None:
+    said = " ".join(s.text for s in look_of("health").words(health_view(gradient_norms=(2.298,))))
+    assert "norm of 2.298" in said
+    assert "clip_grad_norm_" not in said

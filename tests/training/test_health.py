@@ -372,3 +372,29 @@ def test_architectures(name: str) -> None:
     assert len(set(layers)) == len(layers) > 20
     assert (view["activation"] > 0).all()
     assert hooks_on(network.module) == 0
+
+
+class _Functional(nn.Module):
+    """Three convolutions with functional rectifiers; behind the last one stands a global average."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.c1, self.c2, self.c3 = (nn.Conv2d(i, 8, 3, padding=1) for i in (1, 8, 8))
+        self.head = nn.Linear(8, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        for layer in (self.c1, self.c2, self.c3):
+            x = torch.relu(layer(x.reshape(len(x), -1, 8, 8)))
+        return self.head(x.mean((2, 3)))
+
+
+def test_rectifiers_are_met_by_what_runs_and_not_by_the_numbers() -> None:
+    x, y = digits(16)
+    for seed in range(4):
+        torch.manual_seed(seed)
+        module = _Functional()
+        with torch.no_grad():
+            module.c2.bias.fill_(100.0)  # nothing to rectify
+        rows = {r["layer"]: r for r in pellucid.health(opened(module), x, labels=y).table}
+        assert [rows[n]["units"] for n in ("c1", "c2", "c3", "head")] == [8, 8, 8, None]
+        assert rows["c2"]["dead"] == 0

@@ -74,7 +74,8 @@ def health(
     chosen = _chosen(network, stream, count, seed)
     given = _batch(network, stream, chosen, seed)
     asked = _Asked(network, given, *_question(network, given.x, stream, chosen, labels, seed), rate, seed)
-    return _view(asked, _look(asked, trial, rates), inputs is None, time.perf_counter() - began)
+    available = None if stream is None else len(stream)
+    return _view(asked, _look(asked, trial, rates), available, time.perf_counter() - began)
 
 
 # -- what is asked --------------------------------------------------------------------------------
@@ -245,7 +246,8 @@ def _decades(seen: Measured) -> float:
 # -- what is told ---------------------------------------------------------------------------------
 
 
-def _view(asked: _Asked, looked: _Looked, noise: bool, seconds: float) -> View:
+def _view(asked: _Asked, looked: _Looked, available: int | None, seconds: float) -> View:
+    """available: how many inputs there are; None for noise."""
     own, he, ranged = looked.own, looked.others["he"], looked.ranged
     arrays = _arrays(own, looked.others, looked.tried, ranged)
     return View(
@@ -254,7 +256,8 @@ def _view(asked: _Asked, looked: _Looked, noise: bool, seconds: float) -> View:
         axes={n: ("step",) if n.startswith(("trial/", "lr_range/")) else ("layer",) for n in arrays},
         table=_table(asked.network, own, he, looked.wrong, asked.rate),
         options={
-            "inputs": "noise" if noise else "given",
+            "inputs": "noise" if available is None else "given",
+            "available": available,
             "count": len(asked.batch.x),
             "labels": asked.labels,
             "loss_name": asked.task.loss,

@@ -8,7 +8,9 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 
+from pellucid.features.units.watch import activation_of, function_name
 from pellucid.models.network import first_tensor
 from pellucid.training.answers import Loss
 from pellucid.training.clipping import gradient_norm
@@ -51,7 +53,8 @@ def measure(
     with scratch(module, seed, train=train) as trainee:
         found = Measured()
         watched = watch(trainee, action="record")
-        with failures("health"), watched, _Units(trainee, found):
+        units = _Units(trainee, found)
+        with failures("health"), watched, units, _Rectifiers(units):
             value = loss(first_tensor(trainee(x)), target)
             if value.requires_grad:
                 value.backward()
@@ -93,7 +96,8 @@ class _Units:
         self._names = {m: n for n, m in module.named_modules() if next(m.children(), None) is None}
         self._calls: dict[str, int] = {}
         self._lowest = 0.0  # of what the leaf that runs was given
-        self._last: tuple[str, int, int, float] | None = None  # the last leaf, its output, its version and its lowest
+        self._running: str | None = None  # the leaf that runs
+        self._last: str | None = None  # the leaf that ran last
         self._handles: list[Any] = []
 
     def __enter__(self) -> None:
@@ -112,35 +116,55 @@ class _Units:
     @torch.no_grad()
     def _before(self, module: nn.Module, args: Any) -> None:
         given = next(iter(floats_in(args)), None)
+        base = self._names[module]
+        self._running = f"{base}:{self._calls.get(base, 0) + 1}"
         self._lowest = float(given.min()) if given is not None else 0.0
-        if given is None or self._last is None:
-            return
-        name, identity, version, lowest = self._last
-        if (id(given), given._version) != (identity, version) and lowest < 0 <= self._lowest:
-            self._note_dead(name, given)  # something between the two has rectified
 
     @torch.no_grad()
     def _after(self, module: nn.Module, args: Any, output: Any) -> None:
         out = next(iter(floats_in(output)), None)
         base = self._names[module]
         self._calls[base] = self._calls.get(base, 0) + 1
+        self._running = None
         if out is None:
             return
-        name, lowest = f"{base}:{self._calls[base]}", float(out.min())
-        self._last = name, id(out), out._version, lowest
+        self._last = name = f"{base}:{self._calls[base]}"
         share = _share_that_varies(out)
         if share is not None:
             self._found.varies[name] = share
-        if self._lowest < 0 <= lowest:
-            self._note_dead(name, out)
+        if self._lowest < 0 <= float(out.min()) and bool((out == 0).any()):
+            self._note_dead(name, out)  # a rectifier of the user's own making
+
+    @torch.no_grad()
+    def rectified(self, output: Tensor) -> None:
+        """A rectifying function ran: within a leaf, or behind the one that ran last."""
+        name = self._running or self._last
+        if name is not None:
+            self._note_dead(name, output)
 
     def _note_dead(self, name: str, rectified: Tensor) -> None:
         axis = 1 if rectified.ndim in (2, 4) else rectified.ndim - 1
-        if rectified.ndim < 2 or not bool((rectified == 0).any()):
+        if rectified.ndim < 2 or name in self._found.dead:  # the first one is the layer's own
             return
         alive = (rectified != 0).movedim(axis, 0).flatten(1).any(1)
         self._found.dead[name] = int((~alive).sum()), len(alive)
         self._found.places[name] = rectified.numel() // len(alive)
+
+
+class _Rectifiers(TorchFunctionMode):
+    """Meets the calls of functions that pass nothing on below zero, whatever the numbers are."""
+
+    def __init__(self, units: _Units):
+        super().__init__()
+        self._units = units
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        output = func(*args, **kwargs)
+        activation = activation_of(function_name(func), args, kwargs)
+        if activation is not None and activation.rectifies and not activation.dip and isinstance(output, Tensor):
+            self._units.rectified(output)
+        return output
 
 
 def _share_that_varies(out: Tensor) -> float | None:

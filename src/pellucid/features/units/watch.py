@@ -168,7 +168,7 @@ class _Tracer(TorchFunctionMode):
         taken = [self._nodes[id(t)] for t in tensors_in([*args, *kwargs.values()]) if id(t) in self._nodes]
         output = func(*args, **kwargs)
         if taken and tensors_in(output):
-            self._note(taken, _name(func), args, kwargs, output)
+            self._note(taken, function_name(func), args, kwargs, output)
         return output
 
     def _note(self, taken: list[_Node], name: str, args: tuple, kwargs: Mapping[str, Any], output: Any) -> None:
@@ -200,7 +200,7 @@ def _path(node: _Node) -> Path:
     return Path(tuple(names), NONE, sign)
 
 
-def _name(func: Any) -> str:
+def function_name(func: Any) -> str:
     """A function's name: in place or not is the same."""
     return str(getattr(func, "__name__", func)).rstrip("_")
 
@@ -241,7 +241,7 @@ class _Follower(TorchFunctionMode):
             return func(*args, **kwargs)
         _, key, done = found
         path = self._paths[key]
-        if _name(func) != path.names[done]:
+        if function_name(func) != path.names[done]:
             return func(*args, **kwargs)
         if done == len(path.names) - 1 and path.activation is not NONE:
             self._meet(*key, args[0], False)  # before it may be overwritten

@@ -52,6 +52,10 @@ _SCHEMES = {
     "default": "torch’s own initial weights",
     "small_last": "He’s initial weights with a small last layer",
 }
+#: A range so wide, in powers of ten, is worth a word.
+_WIDE = 3.0
+#: From fewer gradients nobody can say which stand out.
+_ENOUGH = 4
 _OPTIMIZERS = {"sgd": "SGD with momentum 0.9", "adam": "Adam", "adamw": "AdamW"}
 
 
@@ -121,13 +125,44 @@ def words(view: View) -> list[Sentence]:
 def _problem_words(view: View) -> Iterator[Sentence]:
     problems = view.options["problems"]
     if not any(p["grave"] for p in problems):
-        sizes = view["activation"][view["activation"] > 0]
-        span = f" (mean squares from {number(sizes.min())} to {number(sizes.max())})" if len(sizes) else ""
-        text = f"Nothing stands in the way of training: activations and gradients keep their scale{span}."
-        yield Sentence("fact", text)
+        whole = " as a whole" if problems else ""
+        spans = [f"of the {kind}s between {_span(view[kind])}" for kind in _PANELS if (view[kind] > 0).any()]
+        text = f"Nothing stands in the way of training{whole}"
+        yield Sentence("fact", f"{text}: the mean squares are {', '.join(spans)}." if spans else f"{text}.")
+        for kind in _PANELS:
+            yield from _width_words(view, kind)
     for problem in problems:
         cure = f" Cure: {problem['cure']}" if problem["cure"] else ""
-        yield Sentence("warning" if problem["grave"] else "fact", f"{problem['text']}{cure}")
+        rest = "" if problem["grave"] else " The rest of the network can be trained all the same."
+        yield Sentence("warning" if problem["grave"] else "fact", f"{problem['text']}{cure}{rest}")
+
+
+def _span(sizes: np.ndarray) -> str:
+    some = sizes[sizes > 0]
+    return f"{number(some.min())} and {number(some.max())}"
+
+
+def _width_words(view: View, kind: str) -> Iterator[Sentence]:
+    """Why a wide range may be right, or that the weights make it wide."""
+    own, he = view[kind], view[f"{kind}/he"]
+    width, usual = _decades(own), _decades(he)
+    if width < _WIDE:
+        return
+    begin = f"The {kind}s’ range is wide, {width:.1f} powers of ten; with He’s initial weights it is {usual:.1f}"
+    if width - usual >= _WIDE:
+        yield Sentence("warning", f"{begin}: look at the layers with the smallest, they may hardly learn.")
+    elif usual >= _WIDE - 1:
+        text = f"{begin}, so most of it is the architecture’s."
+        if kind == "gradient":
+            text += " An average over places, for one, hands each of N places 1/N of its gradient, in squares 1/N²."
+        yield Sentence("fact", text)
+    else:
+        yield Sentence("fact", f"{begin}: some of it is the weights’ own.")
+
+
+def _decades(sizes: np.ndarray) -> float:
+    some = sizes[sizes > 0]
+    return float(np.log10(some.max() / some.min())) if len(some) else 0.0
 
 
 def _trial_words(view: View) -> Iterator[Sentence]:
@@ -163,7 +198,10 @@ def _loss(value: float | None) -> str:
 def _loss_words(view: View) -> Iterator[Sentence]:
     options = view.options
     chance, loss = options["loss_of_chance"], options["loss"]
-    what = f"{options['count']} input{'s' * (options['count'] != 1)}{' of noise' * (options['inputs'] == 'noise')}"
+    count, available = options["count"], options["available"]
+    of = "" if available is None or count == available else f" of {available}"
+    what = f"{count}{of} input{'s' * ((available or count) != 1)}{' of noise' * (options['inputs'] == 'noise')}"
+    what += " (drawn with the seed; count takes more)" if of else ""
     said = f"On {what}, labels {options['labels']}, the {options['loss_name']} is {_loss(loss)}"
     if chance is None:
         yield Sentence("fact", f"{said}.")
@@ -188,8 +226,10 @@ def _clip_words(view: View) -> Iterator[Sentence]:
     whose = "With the advised weights the gradients" if mended else "The gradients"
     span = f"from {number(min(norms))} to {number(max(norms))}" if len(norms) > 1 else f"of {number(norms[0])}"
     parts = f"{len(norms)} parts of the batch have norms" if len(norms) > 1 else "the batch have a norm"
-    text = f"{whose} of {parts} {span}. Clip those that stand out: {view.options['clip_python']}"
-    yield Sentence("fact", text)
+    advice = f"Clip those that stand out: {view.options['clip_python']}"
+    if len(norms) < _ENOUGH:
+        advice = f"Which stand out, to be clipped, takes at least {_ENOUGH} parts of 2 inputs to tell."
+    yield Sentence("fact", f"{whose} of {parts} {span}. {advice}")
 
 
 def _rate_words(view: View) -> Iterator[Sentence]:
