@@ -622,3 +622,17 @@ def test_architectures(name: str) -> None:
         module(x)
     assert caught.value.finding.parameter == f"{middle}.weight"
     assert hooks_on(module) == 0
+
+
+def test_it_tells_in_one_line_what_it_has_seen() -> None:
+    module = nn.Sequential(nn.Linear(2, 2), nn.ReLU())
+    watched = pellucid.watch(module, action="record")
+    assert repr(watched) == "<Watch: 0 steps, nothing seen yet>"
+    with watched:
+        module(torch.ones(1, 2)).sum().backward()
+        assert repr(watched) == "<Watch (watching): 1 step, all good so far>"
+        module(torch.full((1, 2), math.nan)).sum().backward()
+    told = repr(watched)
+    assert "1 not finite; first: " in told or "2 not finite; first: " in told
+    assert watched.findings[0].what in told
+    assert "\n" not in told

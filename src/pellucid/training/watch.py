@@ -103,6 +103,15 @@ class Watch:
         self._seconds = 0.0
         self._forget()
 
+    def __repr__(self) -> str:
+        """What it has seen, in one line."""
+        seen = [f"{self.steps} step{'s' * (self.steps != 1)}"]
+        for name, found in (("not finite", self.findings), ("skipped", self.skipped), ("contained", self.contained)):
+            seen += [f"{len(found)} {name}"] if found else []
+        seen += [] if self.findings else ["all good so far" if self.steps else "nothing seen yet"]
+        first = f"; first: {self.findings[0].what}" if self.findings else ""
+        return f"<Watch{' (watching)' * bool(self._handles)}: {', '.join(seen)}{first}>"
+
     def _forget(self) -> None:
         """Nothing is going on."""
         self._pass: ForwardPass | None = None
