@@ -88,3 +88,24 @@ def test_a_film_has_every_frame(ending: str, tmp_path) -> None:
         for i in range(6):
             moving.seek(i)
             assert abs(np.asarray(moving.convert("RGB")).astype(int).mean() - 20 * i) < 4
+
+
+def test_pictures_that_excite_it_more_are_not_called_about_the_same() -> None:
+    (warning,) = [s.text for s in dream.words(view(end={"percentile": 31.0})) if s.level == "warning"]
+    assert "69 % of 130 crops of 10 natural pictures excite it more than the drawing does (percentile 31)" in warning
+
+
+def test_pictures_that_do_not_excite_it_are_told() -> None:
+    warned = [s.text for s in dream.words(view(end={"score": 71.0})) if s.level == "warning"]
+    assert len(warned) == 1
+    assert "None of the natural pictures excites it: their best patches reach 1 to 7, the drawing 71." in warned[0]
+    assert "best place alone" in " ".join(s.text for s in dream.words(view()))
+
+
+def test_the_panels_say_what_they_measure() -> None:
+    made = view()
+    made["patches"][0][0] = 255
+    drawn = made.show()
+    texts = [t.get_text() for part in drawn.subfigs[0].subfigs for t in part.texts]
+    assert any("at its best place" in t and "white: beyond the picture’s edge" in t for t in texts)
+    assert drawn.subfigs[1].axes[-1].get_ylabel() == "mean activation of all places"

@@ -27,8 +27,10 @@ COLUMNS = {
     "steps_per_second": "Steps/s",
 }
 
-#: Below this percentile natural pictures excite the target about as much as what was drawn for it.
+#: Below this percentile many natural pictures excite the target more than what was drawn for it.
 _WEAK = 95
+#: Patches that reach less than this share of what the drawing does are of pictures that do not excite the target.
+_FAINT = 0.1
 #: The share of fully dark or bright numbers above which a picture counts as saturated.
 _SATURATED = 0.25
 
@@ -89,12 +91,20 @@ def _draw_patches(part: Any, patches: np.ndarray, activations: np.ndarray) -> No
     """A square of them, the strongest first."""
     side = int(np.ceil(np.sqrt(len(patches))))
     grid = np.asarray(part.subplots(-(-len(patches) // side), side, squeeze=False))
-    part.suptitle("natural patches that excite it most, and how much", fontsize=9.5, color="#222222")
+    text = "natural patches that excite it most,\neach with the activation at its best place"
+    text += "\n(white: beyond the picture’s edge)" if _beyond(patches) else ""
+    part.suptitle(text, fontsize=9.5, color="#222222")
     for axes in grid.flat:
         axes.set_axis_off()
     for axes, patch, activation in zip(grid.flat, patches, activations, strict=False):
         axes.imshow(patch)
         axes.set_title(number(float(activation)), fontsize=8, color=GREY)
+
+
+def _beyond(patches: np.ndarray) -> bool:
+    """Whether a patch has a white side, which is how what lies beyond its picture is drawn."""
+    sides = (patches[:, 0], patches[:, -1], patches[:, :, 0], patches[:, :, -1])
+    return any(bool((side == 255).all(axis=(1, 2)).any()) for side in sides)
 
 
 def _draw_scale(axes: Axes, view: View) -> None:
@@ -114,7 +124,9 @@ def _draw_climb(axes: Axes, view: View) -> None:
     for k in range(1, sizes):
         axes.axvline(k * view.options["steps"] + 0.5, color="#dddddd", linewidth=1, zorder=0)
     axes.set_xlabel("step (a line where the next size begins)" if sizes > 1 else "step", fontsize=9, color=GREY)
-    _plain(axes, "the climb: before each step, varied as it is then")
+    axes.set_ylabel(_measure(view).removeprefix("the "), fontsize=9, color=GREY)
+    moved = ", on the picture as that step shifts or varies it"
+    _plain(axes, f"the climb, measured before each step{moved}")
 
 
 def _plain(axes: Axes, text: str) -> None:
@@ -129,7 +141,12 @@ def _plain(axes: Axes, text: str) -> None:
 def words(view: View) -> list[Sentence]:
     """How far the climb went, what that is worth, and what to look at beside it."""
     start, end = _rows(view)["start"], _rows(view)["dream"]
-    return [*_climb_words(view, start, end), *_rank_words(view, end), *_caution_words(view, end), *_patch_words(view)]
+    return [
+        *_climb_words(view, start, end),
+        *_rank_words(view, end),
+        *_caution_words(view, end),
+        *_patch_words(view, end),
+    ]
 
 
 def _climb_words(view: View, start: Mapping[str, Any], end: Mapping[str, Any]) -> Iterator[Sentence]:
@@ -180,7 +197,10 @@ def _caution_words(view: View, end: Mapping[str, Any]) -> Iterator[Sentence]:
         text = "Nothing changed: the target has no slope anywhere at the start. Begin with a photo or another seed."
         yield Sentence("warning", text)
     elif steps and end.get("percentile", 100) < _WEAK:
-        text = f"Natural pictures excite it about as much (percentile {number(end['percentile'])}): take more steps."
+        more = (
+            f"{percent(1 - end['percentile'] / 100)} of {_natural_in_words(view)} excite it more than the drawing does"
+        )
+        text = f"{more} (percentile {number(end['percentile'])}): take more steps."
         yield Sentence("warning", text)
     if end["saturated"] > _SATURATED:
         share = percent(end["saturated"])
@@ -188,9 +208,21 @@ def _caution_words(view: View, end: Mapping[str, Any]) -> Iterator[Sentence]:
         yield Sentence("warning", text)
 
 
-def _patch_words(view: View) -> Iterator[Sentence]:
+def _patch_words(view: View, end: Mapping[str, Any]) -> Iterator[Sentence]:
     if view.options["channel"] is None:
         return
+    if "patches" in view.arrays:
+        best, least = (float(f(view["patch_activations"])) for f in (np.max, np.min))
+        if best < _FAINT * end["score"]:
+            text = (
+                f"None of the natural pictures excites it: their best patches reach {number(least)} to {number(best)}, "
+                f"the drawing {number(end['score'])}. The patches show what comes nearest, not what it responds to; "
+                "give pictures that hold it."
+            )
+            yield Sentence("warning", text)
+        elif view.options["at"] is None and max(view.options["places"]) > 1:
+            text = "The patches’ numbers are of their best place alone, the others are means of all places."
+            yield Sentence("fact", text)
     yield Sentence(
         "fact",
         "Look at natural patches beside it: from natural pictures people could tell what a unit responds to in "
