@@ -305,10 +305,14 @@ def _value_words(value: Any) -> str:
 
 
 def figure_text(value: Any) -> str:
-    """A figure in a table: two decimals, very small and very large ones in powers of ten, whole numbers as they are."""
+    """A figure in a table: two decimals, more where those are not three digits, small and large ones in powers
+    of ten; whole numbers as they are.
+    """
     if not isinstance(value, float) or not math.isfinite(value):
         return _value_words(value)
-    return f"{value:.2f}" if value == 0 or 0.005 <= abs(value) < 1e5 else f"{value:.1e}"
+    if value == 0 or 1 <= abs(value) < 1e5:
+        return f"{value:.2f}"
+    return f"{value:.{2 - math.floor(math.log10(abs(value)))}f}" if 1e-3 <= abs(value) < 1 else f"{value:.2e}"
 
 
 def _breakable(name: str) -> Markup:
