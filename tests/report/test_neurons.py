@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import re
@@ -161,3 +162,28 @@ def test_pictures_are_shown_as_pictures() -> None:
 def test_the_columns_name_what_the_table_has() -> None:
     keys = set(view().table[0])
     assert {"unit", "delta", "unique", "share", "variance", "most_like", "factor"} <= keys & set(looks.COLUMNS)
+
+
+def guessed() -> pellucid.View:
+    """The same, but for intervals that reach below 0."""
+    rows = tuple({**row, "delta_low": -1.0} for row in view().table)
+    found = {**view().options["found"], "tests": 24}
+    return dataclasses.replace(view(), table=rows, options={**view().options, "found": found})
+
+
+def test_no_unit_is_named_where_none_is_missed_beyond_chance() -> None:
+    assert "none of its 6 units is missed beyond chance on 24 samples" in looks.headline(guessed())
+    assert "most important" not in looks.headline(guessed())
+    assert "No unit of “code” is missed beyond chance; the interval" in told(guessed())
+    assert "and the ranking is a guess." in told(guessed(), "warning")
+
+
+def test_an_order_that_does_worse_than_that_of_variance_is_told() -> None:
+    arrays = {**view().arrays, "curve/importance": view()["curve/variance"] + 10.0}
+    assert "worse than with the largest variance first" in told(dataclasses.replace(view(), arrays=arrays), "warning")
+
+
+def test_an_output_keeps_its_colour_in_all_panels() -> None:
+    styles = looks._styles((("cat", "dog"), ("dog", "owl"), tuple(f"class {i}" for i in range(20))))
+    assert len(set(styles.values())) == len(styles) == 23
+    assert [styles[n][0] for n in ("cat", "dog", "owl")] == list(looks._LINES[:3])

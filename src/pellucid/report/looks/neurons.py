@@ -51,7 +51,14 @@ _SPARE = 0.1
 #: Of units that do not matter, the share whose 95 % interval lies above 0.
 _CHANCE = 0.025
 
+#: An order is worse than another from this share of what is lost without any unit on.
+_WORSE = 0.02
+
 _MEAN, _OWN, _VARIANCE = "#2c6ecb", "#e07b00", "#8a5a9e"
+
+#: Of the outputs along a sweep.
+_LINES = (_MEAN, _OWN, _VARIANCE, "#2a9d6f", "#c8324b", "#7a5230", "#e377c2", "#6b6b6b", "#a8a41f", "#17a2b8")
+_DASHES = ("-", "--", ":", "-.")
 
 
 # -- words ----------------------------------------------------------------------------------------
@@ -67,9 +74,30 @@ def headline(view: View) -> str:
     found, layer = view.options["found"], quoted(view.options["layer"])
     if found["enough"] is None:
         return f"{layer}: without any of its {whole(found['units'])} units nothing is lost"
+    if _none_matters(view):
+        return (
+            f"{layer}: none of its {whole(found['units'])} units is missed beyond chance on "
+            f"{whole(found['tests'])} samples; their order is a guess"
+        )
     top = ", ".join(str(row["unit"]) for row in view.table[:5])
     first = f"Of the {whole(found['units'])} units of {layer} the most important are {top}"
     return f"{first}. {_enough(found)}"
+
+
+def _can_gain(found: Mapping[str, Any]) -> bool:
+    """Whether the loss may fall without a unit; a change of the own answer is never below 0."""
+    return bool(found["labelled"]) or found["kind"] == "reconstruction"
+
+
+def _above(view: View) -> int:
+    """Of how many units the interval of what is lost lies above 0."""
+    return sum(row["delta_low"] > 0 for row in view.table)
+
+
+def _none_matters(view: View) -> bool:
+    """No more intervals lie above 0 than would if no unit mattered, give or take two standard deviations."""
+    usual = _CHANCE * len(view.table)
+    return _can_gain(view.options["found"]) and _above(view) <= usual + 2 * np.sqrt(usual * (1 - _CHANCE))
 
 
 def _enough(found: Mapping[str, Any]) -> str:
@@ -109,10 +137,11 @@ def _unchosen(found: Mapping[str, Any]) -> str:
 def _ranked(view: View) -> str:
     top = ", ".join(str(row["unit"]) for row in view.table[:5])
     best = f"The most important units of {quoted(view.options['layer'])} are {top}"
-    if not view.options["found"]["labelled"] and view.options["found"]["kind"] != "reconstruction":
-        return best  # a change of the own answer is never below 0
-    above = sum(row["delta_low"] > 0 for row in view.table)
-    units = len(view.table)
+    if not _can_gain(view.options["found"]):
+        return best
+    if _none_matters(view):
+        best = f"No unit of {quoted(view.options['layer'])} is missed beyond chance"
+    above, units = _above(view), len(view.table)
     chance = f"{number(_CHANCE * units)} would if none mattered, {percent(_CHANCE)} of them"
     return f"{best}; the interval of what is lost lies above 0 for {whole(above)} of {whole(units)} units ({chance})"
 
@@ -215,10 +244,10 @@ def _beside(figure: float | None, chance: float | None) -> str:
 def _warnings(view: View) -> Iterator[Sentence]:
     found = view.options["found"]
     if found["tests"] < _FEW:
-        text = (
-            f"Only {found['tests']} samples: the intervals are wide, and the ranking of all but the first is a guess."
-        )
+        sure = "" if _none_matters(view) or not _can_gain(found) else " of all but those whose interval lies above 0"
+        text = f"Only {found['tests']} samples: the intervals are wide, and the ranking{sure} is a guess."
         yield Sentence("warning", text)
+    yield from _order_warning(view)
     if found["samples"] * found["places"] <= found["units"]:
         yield Sentence(
             "warning",
@@ -234,6 +263,19 @@ def _warnings(view: View) -> Iterator[Sentence]:
         )
     if found["enough"] is None:
         yield Sentence("warning", "Without any unit nothing is lost: what is behind the layer does not need it.")
+
+
+def _order_warning(view: View) -> Iterator[Sentence]:
+    """That variance puts the units into a better order than importance does."""
+    found = view.options["found"]
+    ours, theirs = (float(view[f"curve/{order}"].mean()) for order in ("importance", "variance"))
+    if found["enough"] is not None and ours - theirs > _WORSE * (found["none"] - found["untouched"]):
+        text = (
+            "Kept with the most important first, the units do worse than with the largest variance first (on average "
+            f"over the numbers of units tried a {found['loss']} of {number(ours)} against {number(theirs)}): do not "
+            "trust the order by importance here, and give more samples."
+        )
+        yield Sentence("warning", text)
 
 
 # -- the figure -----------------------------------------------------------------------------------
@@ -448,17 +490,24 @@ def _draw_outputs(drawn: Figure, place: SubplotSpec, view: View) -> None:
     units = len(view["traversal/units"])
     grid = GridSpecFromSubplotSpec(-(-units // 3), 3, place)
     what = "probability" if view.options["found"]["kind"] == "classes" else "value"
+    styles = _styles(view.options["found"]["followed"])
     for i in range(units):
         axes = drawn.add_subplot(grid[i])
-        for line, (name, colour) in enumerate(
-            zip(view.options["found"]["followed"][i], (_MEAN, _OWN, _VARIANCE), strict=False)
-        ):
+        for line, name in enumerate(view.options["found"]["followed"][i]):
+            colour, style = styles[name]
             outputs = view["traversal/outputs"][i, :, line]
             label = "\n".join(textwrap.wrap(printable(name, 40), 24))
-            axes.plot(view["traversal/values"][i], outputs, "-o", color=colour, markersize=3, label=label)
+            axes.plot(view["traversal/values"][i], outputs, style, marker="o", color=colour, markersize=3, label=label)
         axes.legend(fontsize=7.5, frameon=True, edgecolor="none", loc="best")
         axes.set_xlabel(
             f"unit {view['traversal/units'][i]}, from its lowest to its highest 1 %", fontsize=8, color=GREY
         )
         title(axes, f"Unit {view['traversal/units'][i]}: {what} on {printable(view.names[0], 24)}")
         _plain(axes)
+
+
+def _styles(followed: Sequence[Sequence[str]]) -> dict[str, tuple[str, str]]:
+    """A colour and a dash for each output, the same in all panels."""
+    names = dict.fromkeys(name for panel in followed for name in panel)
+    count = len(_LINES)
+    return {name: (_LINES[i % count], _DASHES[i // count % len(_DASHES)]) for i, name in enumerate(names)}
