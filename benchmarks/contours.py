@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from matplotlib.path import Path as Polygon
 from skimage.draw import polygon2mask
 from skimage.measure import grid_points_in_poly
 
-from benchmarks.pairs import Pair, compare
+from benchmarks.pairs import Pair, compare, write_page
 from pellucid.data.dicom.raster import fill
 
 SHAPE = (512, 512)
@@ -46,19 +43,8 @@ def pairs() -> Iterator[Pair]:
 
 
 def main() -> None:
-    rows = [pair.row() for pair in pairs()]
-    versions = ", ".join(f"{package} {version(package)}" for package in ("pellucid", "matplotlib", "scikit-image"))
-    text = f"""# Contours to masks, side by side
-
-Written by `make bench`. One process, the two in turn after a warm-up; a ratio is the other's time over ours in the
-same round, given as the median with the smallest and largest. {versions}; {platform.machine()}, no GPU.
-
-| what, and beside whom | pellucid, s | the other, s | ratio | mask difference | |
-|---|---|---|---|---|---|
-{chr(10).join(rows)}
-"""
-    Path(__file__).with_name("CONTOURS.md").write_text(text, encoding="utf-8")
-    print(text)
+    packages = ("pellucid", "matplotlib", "scikit-image")
+    write_page("CONTOURS", "Contours to masks", "", pairs(), packages=packages, differ="mask difference")
 
 
 if __name__ == "__main__":

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -13,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 import pellucid
-from benchmarks.pairs import Pair, compare
+from benchmarks.pairs import Pair, compare, write_page
 from pellucid.core.progress import quiet
 from pellucid.features.drawing.ascent import NOISE, channel_pictures, moved
 from pellucid.features.drawing.fourier import Waves
@@ -94,23 +91,12 @@ def speeds(pair: Pair, steps: int) -> Pair:
 
 
 def main() -> None:
+    said = """The other is the same objective, rolls and steps in a plain loop: a hook on the module
+as it is, which runs to its end, and its parameters' gradients are computed too. The pictures differ by rounding, which
+grows from step to step."""
+    packages = ("pellucid", "torch", "torchvision", "timm")
     with quiet():
-        rows = [pair.row() for pair in pairs()]
-    versions = ", ".join(f"{package} {version(package)}" for package in ("pellucid", "torch", "torchvision", "timm"))
-    machine = f"{platform.machine()}, {torch.get_num_threads()} threads, no GPU"
-    text = f"""# Dreams, side by side
-
-Written by `make bench`. The same objective, the same rolls and the same steps in a plain loop: a hook on the module as
-it is, which runs to its end, and its parameters' gradients are computed too. One process, the two in turn after a
-warm-up; a ratio is the plain loop's time over ours in the same round, given as the median with the smallest and
-largest. The difference is that of the pictures, whose rounding grows from step to step. {versions}; {machine}.
-
-| what | pellucid, s | by hand, s | faster by | difference | |
-|---|---|---|---|---|---|
-{chr(10).join(rows)}
-"""
-    Path(__file__).with_name("DREAM.md").write_text(text, encoding="utf-8")
-    print(text)
+        write_page("DREAM", "Dreams", said, pairs(), packages=packages, differ="picture difference")
 
 
 if __name__ == "__main__":

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import platform
 import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 
 @dataclass(frozen=True)
@@ -42,3 +46,24 @@ def compare(what: str, ours: Callable[[], Any], theirs: Callable[[], Any], *, ro
             way()
             seconds.append(time.perf_counter() - began)
     return Pair(what, *times, difference=float(np.linalg.norm(a - b) / np.linalg.norm(b)), note=note)
+
+
+def write_page(
+    name: str, title: str, said: str, pairs: Iterable[Pair], *, packages: Sequence[str], differ: str
+) -> None:
+    """Write ``NAME.md``. said: what was compared. differ: the heading of the differences. packages: to name."""
+    rows = [pair.row() for pair in pairs]
+    versions = ", ".join(f"{package} {version(package)}" for package in packages)
+    machine = f"{platform.machine()}, {torch.get_num_threads()} threads, no GPU"
+    text = f"""# {title}, side by side
+
+Written by `make bench`. One process, the two in turn after a warm-up; a ratio is the other's time over ours in the
+same round, given as the median with the smallest and largest.{" " if said else ""}{said}
+{versions}; {machine}.
+
+| what, and beside whom | pellucid, s | the other, s | ratio | {differ} | |
+|---|---|---|---|---|---|
+{chr(10).join(rows)}
+"""
+    Path(__file__).with_name(f"{name}.md").write_text(text, encoding="utf-8")
+    print(text)

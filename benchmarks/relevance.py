@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import platform
 import warnings
 from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -17,7 +14,7 @@ from captum.attr import DeepLift
 from torch import Tensor, nn
 
 import pellucid
-from benchmarks.pairs import Pair, compare
+from benchmarks.pairs import Pair, compare, write_page
 from pellucid.core.progress import quiet
 from pellucid.data.batches import as_batch
 
@@ -73,22 +70,10 @@ def pairs() -> Iterator[Pair]:
 
 
 def main() -> None:
+    said = "Two photos at 224 × 224, random weights."
+    packages = ("pellucid", "zennit", "captum", "torch")
     with quiet():
-        rows = [pair.row() for pair in pairs()]
-    versions = ", ".join(f"{package} {version(package)}" for package in ("pellucid", "zennit", "captum", "torch"))
-    machine = f"{platform.machine()}, {torch.get_num_threads()} threads, no GPU"
-    text = f"""# Relevance, side by side
-
-Written by `make bench`. One process, the two in turn after a warm-up; a ratio is the other's time
-over ours in the same round, given as the median with the smallest and largest. Two photos at 224 × 224, random
-weights. {versions}; {machine}.
-
-| what, and beside whom | pellucid, s | the other, s | ratio | map difference | |
-|---|---|---|---|---|---|
-{chr(10).join(rows)}
-"""
-    Path(__file__).with_name("RELEVANCE.md").write_text(text, encoding="utf-8")
-    print(text)
+        write_page("RELEVANCE", "Relevance", said, pairs(), packages=packages, differ="map difference")
 
 
 if __name__ == "__main__":

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Iterator
-from importlib.metadata import version
-from pathlib import Path
 
 import numpy as np
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial import cKDTree
 
-from benchmarks.pairs import Pair, compare
+from benchmarks.pairs import Pair, compare, write_page
 from pellucid.core.progress import quiet
 from pellucid.surfaces import reconstruct
 from pellucid.surfaces.reconstruct import _Grid, _marched, volume
@@ -59,20 +56,9 @@ def pairs() -> Iterator[Pair]:
 
 
 def main() -> None:
+    packages = ("pellucid", "scipy", "numpy")
     with quiet():
-        rows = [pair.row() for pair in pairs()]
-    versions = ", ".join(f"{package} {version(package)}" for package in ("pellucid", "scipy", "numpy"))
-    text = f"""# Surfaces, side by side
-
-Written by `make bench`. One process, the two in turn after a warm-up; a ratio is the other's time over ours in the
-same round, given as the median with the smallest and largest. {versions}; {platform.machine()}, no GPU.
-
-| what, and beside whom | pellucid, s | the other, s | ratio | difference of the volumes | |
-|---|---|---|---|---|---|
-{chr(10).join(rows)}
-"""
-    Path(__file__).with_name("SURFACES.md").write_text(text, encoding="utf-8")
-    print(text)
+        write_page("SURFACES", "Surfaces", "", pairs(), packages=packages, differ="difference of the volumes")
 
 
 if __name__ == "__main__":
