@@ -120,7 +120,7 @@ def test_a_watched_training() -> None:
 def test_the_ranges_of_both_are_told_and_why_one_is_wide() -> None:
     wide = np.array([1e-9, 1e-6, 1e-3])
     said = look_of("health").words(health_view(arrays={"gradient": wide, "gradient/he": wide}))
-    assert "of the activations between 0.5 and 1, of the gradients between 1e-9 and 0.001" in said[0].text
+    assert "Mean squares: the activations’ between 0.5 and 1, the gradients’ between 1e-9 and 0.001." in said[0].text
     assert "6.0 powers of ten" in said[1].text
     assert "average over places" in said[1].text
     assert said[1].level == "fact"
@@ -131,7 +131,7 @@ def test_the_ranges_of_both_are_told_and_why_one_is_wide() -> None:
 def test_what_is_not_grave_leaves_the_rest_to_be_trained() -> None:
     part = {**PROBLEM, "text": "130 channels are dead.", "cure": "", "grave": False, "trains": False}
     said = [s.text for s in look_of("health").words(health_view(problems=(part,)))]
-    assert said[0].startswith("Nothing stands in the way of training as a whole:")
+    assert said[0].startswith("Nothing stands in the way of training as a whole. ")
     assert said[1] == "130 channels are dead. The rest of the network can be trained all the same."
 
 

@@ -52,7 +52,7 @@ def test_the_folder_holds_the_page_the_figure_and_every_number(tmp_path: Path) -
 
 def test_figures_in_tables() -> None:
     told = [figure_text(v) for v in (0.0, 0.25, 1e-9, -3e7, 1234.5, 12, None, "a", float("nan"))]
-    assert [figure_text(v) for v in (0.0123, -0.00456, 0.011, 1.5)] == ["0.0123", "-0.00456", "0.0110", "1.50"]
+    assert [figure_text(v) for v in (0.0123, -0.00456, 0.9999, 1.5)] == ["0.0123", "-0.00456", "1.00", "1.50"]
     assert told == ["0.00", "0.250", "1.00e-09", "-3.00e+07", "1234.50", "12", "–", "a", "–"]
 
 

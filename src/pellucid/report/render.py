@@ -310,9 +310,10 @@ def figure_text(value: Any) -> str:
     """
     if not isinstance(value, float) or not math.isfinite(value):
         return _value_words(value)
-    if value == 0 or 1 <= abs(value) < 1e5:
+    size = abs(float(f"{value:.2e}"))
+    if size == 0 or 1 <= size < 1e5:
         return f"{value:.2f}"
-    return f"{value:.{2 - math.floor(math.log10(abs(value)))}f}" if 1e-3 <= abs(value) < 1 else f"{value:.2e}"
+    return f"{value:.{2 - math.floor(math.log10(size))}f}" if 1e-3 <= size < 1 else f"{value:.2e}"
 
 
 def _breakable(name: str) -> Markup:

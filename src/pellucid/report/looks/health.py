@@ -126,9 +126,9 @@ def _problem_words(view: View) -> Iterator[Sentence]:
     problems = view.options["problems"]
     if not any(p["grave"] for p in problems):
         whole = " as a whole" if problems else ""
-        spans = [f"of the {kind}s between {_span(view[kind])}" for kind in _PANELS if (view[kind] > 0).any()]
+        spans = [f"{kind}s’ between {_span(view[kind])}" for kind in _PANELS if (view[kind] > 0).any()]
         text = f"Nothing stands in the way of training{whole}"
-        yield Sentence("fact", f"{text}: the mean squares are {', '.join(spans)}." if spans else f"{text}.")
+        yield Sentence("fact", f"{text}. Mean squares: the {', the '.join(spans)}." if spans else f"{text}.")
         for kind in _PANELS:
             yield from _width_words(view, kind)
     for problem in problems:
