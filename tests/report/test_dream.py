@@ -108,4 +108,4 @@ def test_the_panels_say_what_they_measure() -> None:
     drawn = made.show()
     texts = [t.get_text() for part in drawn.subfigs[0].subfigs for t in part.texts]
     assert any("at its best place" in t and "white: beyond the picture’s edge" in t for t in texts)
-    assert drawn.subfigs[1].axes[-1].get_ylabel() == "mean activation of all places"
+    assert drawn.subfigs[1].axes[-1].get_ylabel() == "mean activation of\nall places"

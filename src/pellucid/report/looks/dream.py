@@ -124,9 +124,9 @@ def _draw_climb(axes: Axes, view: View) -> None:
     for k in range(1, sizes):
         axes.axvline(k * view.options["steps"] + 0.5, color="#dddddd", linewidth=1, zorder=0)
     axes.set_xlabel("step (a line where the next size begins)" if sizes > 1 else "step", fontsize=9, color=GREY)
-    axes.set_ylabel(_measure(view).removeprefix("the "), fontsize=9, color=GREY)
-    moved = ", on the picture as that step shifts or varies it"
-    _plain(axes, f"the climb, measured before each step{moved}")
+    measure = textwrap.fill(_measure(view).removeprefix("the "), 20)
+    axes.set_ylabel(measure, fontsize=9, color=GREY)
+    _plain(axes, "the climb, on the picture as each step shifts or varies it")
 
 
 def _plain(axes: Axes, text: str) -> None:
