@@ -14,6 +14,7 @@ from pellucid.core.types import View
 from pellucid.report import regions_page
 from pellucid.report.looks.regions import COLUMNS, figure, words
 from pellucid.report.regions_page import write_regions
+from pellucid.report.render import figure_text
 from pellucid.report.run import Run
 from report.conftest import NASTY
 
@@ -77,7 +78,7 @@ def test_the_slider_goes_through_the_numbers(visit: Any, written: Path) -> None:
         assert shown(page, ".figures tbody") == 1
         cells = page.locator(".figures tbody:not([hidden]) tr").nth(0).locator("td")
         assert cells.nth(1).inner_text() == str(clusters)
-        assert cells.nth(2).inner_text() == f"{clusters / 100:.2f}"
+        assert cells.nth(2).inner_text() == figure_text(clusters / 100)
 
 
 def test_the_keyboard_moves_the_slider(visit: Any, written: Path) -> None:
