@@ -19,6 +19,7 @@ from pellucid.data.digits import ONE_SIDED, one_sided_digits, write_mirrored_dig
 from pellucid.features import invariance as module
 from pellucid.features.equivariance import pairs, probe
 from pellucid.features.equivariance.cka import debiased_cka
+from pellucid.features.resampling import weights
 from pellucid.features.table import views
 
 
@@ -347,6 +348,45 @@ def test_labels_and_groups_from_a_table(tmp_path: Path) -> None:
         net, str(tmp_path / "digits"), "hflip", "1", labels=given, groups=[int(n.split("-")[0]) for n in view.names]
     )
     assert [r["probe"] for r in again.table] == [r["probe"] for r in view.table]
+
+
+def two_kinds(seed: int) -> tuple[np.ndarray, probe.Question]:
+    """24 rows, 14 of one kind, told by a few features together, as a layer's averages of few pictures are."""
+    rng = np.random.default_rng(seed)
+    labels = np.repeat([0, 1], [14, 10])
+    features = rng.normal(size=(24, 24)).astype(np.float32)
+    features[:, :4] += 1.5 * labels[:, None]
+    groups = np.arange(24)
+    return features, probe.Question(labels, groups, ("a", "b"), weights(groups, seed=0))
+
+
+def test_few_pictures_do_not_make_the_probe_guess() -> None:
+    """A penalty chosen on four rows made the more frequent label the answer to all: 0.50 (0.50 to 0.50)."""
+    found = []
+    for seed in range(6):
+        features, question = two_kinds(seed)
+        found.append([probe.score(probe.right(features, question, seed=s), question).value for s in range(3)])
+    assert np.min(found) > 0.6
+    assert np.mean(found) > 0.75
+    assert np.ptp(found, axis=1).max() < 0.15
+
+
+def test_equal_answers_are_not_certain() -> None:
+    _, question = two_kinds(0)
+    one_label = probe.score((question.labels == 0).astype(float), question)
+    assert one_label.value == 0.5
+    assert one_label.low < 0.45
+    assert one_label.high > 0.55
+    perfect = probe.score(np.ones(24), question)
+    assert (perfect.value, perfect.high) == (1, 1)
+    assert perfect.low < 0.9
+
+
+def test_few_groups_give_no_cut() -> None:
+    """Brightness is told at once, by 39 pictures as by 40."""
+    net = nets.network("modules")
+    cuts = [pellucid.invariance(net, nets.images(n), "brightness:3", "act1").options["cut"] for n in (39, 40)]
+    assert cuts == [None, "act1"]
 
 
 def test_no_group_is_parted() -> None:

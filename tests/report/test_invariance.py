@@ -77,6 +77,12 @@ def test_a_last_layer_that_tells_needs_a_classifier_only() -> None:
     assert "re-train" not in said
 
 
+def test_few_groups_are_said_to_be_too_few_for_a_cut() -> None:
+    v = view(cut=None, unfreeze_from=None, pooled_apart=None, groups=24, pictures=24, groups_for_a_cut=40)
+    assert "No cut is advised from 24 groups of pictures" in text(v, "warning")
+    assert "No probe tells" not in text(v)
+
+
 def test_what_nobody_can_tell_is_a_warning_and_no_cut() -> None:
     v = view(cut=None, unfreeze_from=None, pooled_apart=None)
     assert "No cut can be advised" in text(v, "warning")

@@ -35,6 +35,9 @@ from pellucid.models.prepare import untouched
 #: Fewer pictures have no second one in each quarter; with fewer than ``ENOUGH`` the intervals are wide.
 FEWEST, ENOUGH = 4, 128
 
+#: From fewer groups no cut is read: a probe of so few is right by luck too often.
+FOR_A_CUT = 40
+
 _EXAMPLES = 4
 
 
@@ -73,7 +76,8 @@ def invariance(
       quarters) apart. None where T leaves an edge that the probe could read, unless there are labels.
     - parity_floor: the d_eq that misaligned strides alone cause, kernels made symmetric; None where T has no sides.
 
-    options has the cut (the deepest layer whose probe is within two standard errors of the best), ``unfreeze_from``
+    options has the cut (the deepest layer whose probe is within two standard errors of the best; None with fewer than
+    40 groups), ``unfreeze_from``
     (the first module behind it) and ``pooled_apart`` (a deeper layer where only the pooling has to change).
     d_inv/LAYER and d_eq/LAYER are each picture's own share, float32 [sample].
 
@@ -99,7 +103,8 @@ def invariance(
     question = _question(asked, change, probed, drawn)
     judged = [_judge(found.pop(name), name, asked.groups, question, drawn, seed) for name in track(names, "measures")]
     scores = [{n: j.scores[k] for n, j in zip(names, judged, strict=True) if k in j.scores} for k in _PROBES]
-    cut = find_cut(*scores, question.chance, network.tree()) if question else Cut(None, None, None)
+    enough = int(asked.groups.max()) + 1 >= FOR_A_CUT
+    cut = find_cut(*scores, question.chance, network.tree()) if question and enough else Cut(None, None, None)
     arrays, axes, pictures = _arrays(network, stream, change, judged)
     return View(
         kind="invariance",
@@ -319,6 +324,7 @@ def _probe_facts(question: probe.Question | None, asked: _Asked, change: Transfo
         "classes": question.names if question else (),
         "chance": question.chance if question else None,
         "parts": change.parts_in_words,
+        "groups_for_a_cut": FOR_A_CUT,
         "cut": cut.layer,
         "unfreeze_from": cut.unfreeze_from,
         "pooled_apart": cut.pooled_apart,

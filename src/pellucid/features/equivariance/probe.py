@@ -24,6 +24,9 @@ FOLDS = 5
 #: Inverse strengths of the penalty; the one for all folds is chosen within the rows that the first fold fits on.
 STRENGTHS = (0.001, 0.01, 0.1, 1.0)
 
+#: Up to so many rows the answers are the mean of several ways to part them into folds: of few, one way is luck.
+FEW, SPLITS = 500, 5
+
 _STEPS = 300
 
 
@@ -43,7 +46,12 @@ class Question:
 
 
 def right(features: np.ndarray, question: Question, *, seed: int) -> np.ndarray:
-    """Which rows of features [rows, p] are told right by a probe that has not seen their group: float64 [rows]."""
+    """How often each row of features [rows, p] is told right by probes that have not seen its group: [rows], 0 to 1."""
+    splits = SPLITS if len(features) <= FEW else 1
+    return np.mean([_right(features, question, seed + i) for i in range(splits)], axis=0)
+
+
+def _right(features: np.ndarray, question: Question, seed: int) -> np.ndarray:
     told, strength = np.empty(len(features), np.int64), None
     for train, test in _folds(question.labels, question.groups, seed):
         x, y = features[train].astype(np.float64), question.labels[train]
@@ -67,17 +75,22 @@ def _spanned(x: np.ndarray, seen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def score(found: np.ndarray, question: Question) -> Interval:
     """The balanced accuracy of right answers [rows]: the mean over the labels of each one's share."""
-    one = np.ones((1, len(found)), np.float32)
-    values = _balanced(found, question, np.concatenate([one, question.weight]))
-    return Interval(float(values[0]), values[1:])
+    shares = [_share(found, question, label) for label in range(len(question.names))]
+    return Interval(float(np.mean([value for value, _ in shares])), np.mean([draws for _, draws in shares], axis=0))
 
 
-def _balanced(found: np.ndarray, question: Question, weight: np.ndarray) -> np.ndarray:
-    shares = []
-    for label in range(len(question.names)):
-        own = question.labels == label
-        shares.append((weight[:, own] @ found[own]) / np.maximum(weight[:, own].sum(1, dtype=np.float64), 1))
-    return np.mean(shares, axis=0)
+def _share(found: np.ndarray, question: Question, label: int) -> tuple[float, np.ndarray]:
+    """The share of a label's rows that are told right, and under each draw of groups: float64 [draws]."""
+    own = question.labels == label
+    answers, weight = found[own], question.weight[:, own]
+    if np.ptp(answers) > 0:
+        return float(answers.mean()), (weight @ answers) / np.maximum(weight.sum(1, dtype=np.float64), 1)
+    # Equal answers stay equal however they are drawn, which would read as certainty. So one more group that was
+    # answered the other way might have been met: of 95 % of the draws the share is within 3/N of the one seen.
+    groups = len(np.unique(question.groups[own]))
+    unseen = np.random.default_rng(label).binomial(groups, 1 / groups, size=len(weight)) / groups
+    other = 0.0 if answers[0] >= 0.5 else 1.0
+    return float(answers[0]), answers[0] + (other - answers[0]) * unseen
 
 
 def _folds(labels: np.ndarray, groups: np.ndarray, seed: int, most: int = FOLDS) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -88,17 +101,33 @@ def _folds(labels: np.ndarray, groups: np.ndarray, seed: int, most: int = FOLDS)
 
 
 def _strength(x: np.ndarray, y: np.ndarray, groups: np.ndarray, seed: int) -> float:
-    """The penalty that does best on one fold of the rows."""
+    """The weakest penalty whose log-loss on rows left out is not clearly above the lowest.
+
+    Clearly is by more than the standard error of their difference. Few rows cannot tell, and a penalty so strong that
+    the answer hardly depends on the features would be read as a layer that cannot tell.
+    """
     fewest = min(len(np.unique(groups[y == label])) for label in np.unique(y))
     if fewest < 2:
-        return STRENGTHS[0]
-    train, test = _folds(y, groups, seed)[0]
-    scores = [float((_fit(x[train], y[train], c).predict(x[test]) == y[test]).mean()) for c in STRENGTHS]
-    return STRENGTHS[int(np.argmax(scores))]
+        return STRENGTHS[-1]
+    folds = _folds(y, groups, seed)
+    losses = np.concatenate([_losses(x, y, fold) for fold in (folds if len(y) <= FEW else folds[:1])], axis=1)
+    worse = losses - losses[np.argmin(losses.mean(1))]
+    bearable = worse.mean(1) <= worse.std(1) / np.sqrt(worse.shape[1])
+    return STRENGTHS[int(np.flatnonzero(bearable)[-1])]
+
+
+def _losses(x: np.ndarray, y: np.ndarray, fold: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """The log-loss of each strength on each row left out: float64 [strengths, rows]."""
+    train, test = fold
+    fits = [_fit(x[train], y[train], strength) for strength in STRENGTHS]
+    own = np.arange(len(test)), np.searchsorted(fits[0].classes_, y[test])
+    told = np.stack([fit.predict_proba(x[test])[own] for fit in fits])
+    return -np.log(np.maximum(told, 1e-12))
 
 
 def _fit(x: np.ndarray, y: np.ndarray, strength: float) -> LogisticRegression:
+    """Balanced, for so is the score: else a strong penalty leaves the more frequent label alone."""
     with warnings.catch_warnings():
         # Stopped early it is a little more regularised, and is judged on rows that it has not seen all the same.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return LogisticRegression(C=strength, max_iter=_STEPS, tol=1e-3).fit(x, y)
+        return LogisticRegression(C=strength, class_weight="balanced", max_iter=_STEPS, tol=1e-3).fit(x, y)

@@ -267,6 +267,14 @@ def _answer(view: View) -> Iterator[Sentence]:
 
 def _no_average(view: View) -> Iterator[Sentence]:
     o = view.options
+    if o["groups"] < o.get("groups_for_a_cut", 0):
+        best = max((r for r in view.table if r["probe"] is not None), key=lambda r: r["probe"], default=None)
+        if best is not None:
+            text = f"{_told(o)} best at {quoted(best['layer'])}: {best['probe']:.2f} ({best['probe_low']:.2f} to "
+            yield Sentence("fact", f"{text}{best['probe_high']:.2f}; guessing gives {o['chance']:.2f}).")
+        text = f"No cut is advised from {_count(o['groups'], 'group')} of pictures: a probe of so few is right by luck "
+        yield Sentence("warning", f"{text}too often. It takes {o['groups_for_a_cut']} or more.")
+        return
     if o["pooled_apart"] is not None:
         yield Sentence("fact", f"No layer’s average over the whole map tells {_difference(o)}.")
         yield from _pooling_words(view)
