@@ -76,6 +76,14 @@ def test_without_pictures_only_the_weights_are_judged() -> None:
     assert set(view.arrays) == {"filters", "order"}
 
 
+def test_one_picture_cannot_say_what_never_changes() -> None:
+    module = nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5))
+    net = pellucid.open(module, input=pellucid.InputSpec(size=(8, 8), crop=None))
+    one, two = (look(net, torch.rand(n, 3, 8, 8)).table[0] for n in (1, 2))
+    assert (one["dead"], one["dead_units"]) == (None, ())
+    assert (two["dead"], two["dead_units"]) == (0, ())
+
+
 def test_what_is_alike_stands_together_on_the_sheet() -> None:
     view = look(plants.network())
     order = view["order"].tolist()

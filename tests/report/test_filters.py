@@ -77,10 +77,14 @@ def test_the_answer_in_words() -> None:
     said = text(view(MIXED, row("later")))
     assert "Of 16 filters in 2 layers 2 repeat another one" in said
     assert "1 of them answers alike on the pictures too" in said
-    assert "2 of 16 units never spoke up on the 300 pictures, most at “conv” (2 of 8)" in said
+    assert "2 of 16 units never spoke up on the 300 pictures, the largest share at “conv” (2 of 8)" in said
     assert "less than 1 % of pictures like these (3/N)" in said
-    assert "1 filter is the negative of another one, 1 a mirror image" in said
+    assert "1 filter is the negative of another one, 1 a mirror image. These are not duplicates" in said
     assert text(view(MIXED), "warning") == ""
+
+
+def test_the_bars_say_that_a_filter_counts_once() -> None:
+    assert any("each counted once" in axes.get_xlabel() for axes in figure(view(MIXED)).axes)
 
 
 def test_nothing_found_is_said() -> None:

@@ -79,7 +79,7 @@ def row_of(each: Found, pictures: int | None) -> dict[str, Any]:
     pairs = tuple(_pair(each, pair, measured=each.measured is not None) for pair in each.alike.pairs)
     comparable = each.alike.threshold is not None
     count = lambda *kinds: sum(p["kind"] in kinds for p in pairs) if comparable else None  # noqa: E731
-    dead = None if each.measured is None else each.measured.dead
+    dead = None if each.measured is None or not each.measured.judges else each.measured.dead
     saturated = None if each.measured is None else each.measured.saturated
     can_saturate = each.activation.low is not None or each.activation.high is not None
     numbers = lambda which: tuple(which.nonzero().flatten().tolist())  # noqa: E731
@@ -93,7 +93,9 @@ def row_of(each: Found, pictures: int | None) -> dict[str, Any]:
         "bound": None if dead is None else at_most(pictures or 1),
         "saturated": None if saturated is None or not can_saturate else int(saturated.sum()),
         "duplicates": count("duplicate"),
-        "confirmed": None if dead is None else sum(p["kind"] == "duplicate" and bool(p["confirmed"]) for p in pairs),
+        "confirmed": None
+        if each.measured is None
+        else sum(p["kind"] == "duplicate" and bool(p["confirmed"]) for p in pairs),
         "negatives": count("negative"),
         "mirrored": count("mirrored", "mirrored negative") if len(each.kernel) > 1 and each.kernel[-1] > 1 else None,
         "highest": each.alike.highest,

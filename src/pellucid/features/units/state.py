@@ -64,9 +64,14 @@ class Tally:
         return (self.largest <= 0) & still & self.activation.rectifies
 
     @property
+    def judges(self) -> bool:
+        """Whether it can be told who is dead: what never changes takes two places to be seen."""
+        return self.activation.rectifies or self.places > 1
+
+    @property
     def dead(self) -> Tensor:
-        """Units that say nothing, bool: silent where the activation rectifies, else never changing."""
-        still = (self.largest == self.smallest) & (not self.activation.rectifies)
+        """Units that say nothing, bool: silent where the activation rectifies, else never changing; see ``judges``."""
+        still = (self.largest == self.smallest) & (not self.activation.rectifies) & self.judges
         return self._silent | (still & ~self.saturated)
 
     @property

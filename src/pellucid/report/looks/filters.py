@@ -207,7 +207,9 @@ def _draw_bars(axes: Axes, bars: Sequence[tuple[Mapping[str, Any], dict[str, int
                 borderaxespad=0.1, handlelength=1.1, columnspacing=1.2)  # fmt: skip
     left_out = layers - len(bars)
     more = f"; of {left_out} more layers there is {'nothing' if len(bars) < _MOST_BARS else 'less'} to say"
-    axes.set_xlabel(f"share of a layer's filters{more if left_out else ''}", fontsize=8.5, color=GREY)
+    axes.set_xlabel(
+        f"share of a layer's filters, each counted once{more if left_out else ''}", fontsize=8.5, color=GREY
+    )
 
 
 # -- patches --------------------------------------------------------------------------------------
@@ -325,7 +327,7 @@ def _dead_words(view: View) -> Iterator[Sentence]:
         yield Sentence("fact", f"Each of the {whole(units)} units spoke up on {seen}: none is dead.")
         return
     worst = max(rows, key=lambda r: r["dead"] / r["filters"])
-    where = f"most at {quoted(worst['layer'])} ({whole(worst['dead'])} of {whole(worst['filters'])})"
+    where = f"the largest share at {quoted(worst['layer'])} ({whole(worst['dead'])} of {whole(worst['filters'])})"
     text = f"{whole(dead)} of {whole(units)} units never spoke up on {seen}, {where}. "
     if bound < 1:
         text += f"With 95 % confidence such a unit does on less than {percent(bound)} of pictures like these (3/N)."
@@ -342,13 +344,15 @@ def _other_words(view: View) -> Iterator[Sentence]:
         rows = [r for r in view.table if r["saturated"]]
         worst = max(rows, key=lambda r: r["saturated"] / r["filters"])
         text = f"{_verb(saturated, 'unit sits', 'units sit')} at a bound of the activation at more than 95 % of all "
-        where = f"places, most at {quoted(worst['layer'])} ({whole(worst['saturated'])} of {whole(worst['filters'])})"
-        yield Sentence("fact", f"{text}{where}.")
+        where = f"{quoted(worst['layer'])} ({whole(worst['saturated'])} of {whole(worst['filters'])})"
+        yield Sentence("fact", f"{text}places, the largest share at {where}.")
     if negatives or mirrored:
         text = (
             f"{_verb(negatives, 'filter is', 'filters are')} the negative of another one, {whole(mirrored)} a mirror "
         )
-        yield Sentence("fact", text + "image; no duplicates: a rectifier keeps the signs apart, and left is not right.")
+        yield Sentence(
+            "fact", text + "image. These are not duplicates: a rectifier keeps the signs apart, and left is not right."
+        )
     unclear = [r["layer"] for r in view.table if (r["threshold"] or 0) > 1 - 1e-4]
     if unclear:
         text = f"In {_layers(len(unclear))} filters have so few weights that chance alone makes two alike: nothing is "
