@@ -181,7 +181,7 @@ def test_the_figure_names_the_painted_pictures() -> None:
 def test_the_words_answer() -> None:
     rows = view_of(6).table
     told = [
-        {**rows[0], "agreement_rgb": 0.5, "mean_iou": 0.2, "rgb_mean_iou": 0.25, "stability": 0.3},
+        {**rows[0], "agreement_rgb": 0.6, "mean_iou": 0.1, "rgb_mean_iou": 0.25, "stability": 0.5},
         {**rows[1], "agreement_rgb": 0.1, "mean_iou": 0.45, "rgb_mean_iou": 0.2},
     ]
     view = dataclasses.replace(view_of(6, table=tuple(told)))
@@ -194,6 +194,38 @@ def test_the_words_answer() -> None:
     (warning,) = [s.text for s in words(view) if s.level == "warning"]
     assert "“blocks.1”" in warning
     assert "“blocks.4”" not in warning
+
+
+def facts_of(*figures: dict[str, float]) -> list[str]:
+    """The words of the first layers with such figures."""
+    table = tuple({**row, **own} for row, own in zip(view_of(6).table, figures, strict=False))
+    view = view_of(6, table=table)
+    view = dataclasses.replace(view, options={**view.options, "masks": 3})
+    return [s.text for s in words(view) if s.level == "fact"]
+
+
+def test_layers_that_stability_cannot_tell_apart_are_a_tie() -> None:
+    near = {"mean_iou": 0.4, "rgb_mean_iou": 0.2, "stability": 0.8}
+    _, colours, truth = facts_of({"agreement_rgb": 0.25, **near}, {"agreement_rgb": 0.1, **near, "mean_iou": 0.45})
+    assert colours.endswith("not told apart from it, as stable as the regions are: “blocks.1” (0.25).")
+    assert truth.endswith("not told apart from it, as stable as the regions are: “blocks.1” (0.40).")
+
+
+def test_no_layer_is_praised_that_plain_colours_beat() -> None:
+    truth = facts_of({"mean_iou": 0.05, "rgb_mean_iou": 0.25}, {"mean_iou": 0.15, "rgb_mean_iou": 0.25})[-1]
+    assert "no layer beats plain colours" in truth
+    assert "“blocks.4” with an intersection over union of 0.15, where the raw colours reach 0.25" in truth
+
+
+def test_one_layer_is_no_winner() -> None:
+    _, colours, truth = facts_of({"agreement_rgb": 0.3, "mean_iou": 0.3, "rgb_mean_iou": 0.2})
+    assert colours == (
+        "How far the regions at “blocks.1” are those of the raw colours: an agreement of 0.30, where 1 is the same "
+        "regions and 0 is chance."
+    )
+    assert "the regions at “blocks.1” have an intersection over union of 0.30" in truth
+    worse = facts_of({"mean_iou": 0.1, "rgb_mean_iou": 0.2})[-1]
+    assert "the regions at “blocks.1” do not beat plain colours" in worse
 
 
 def test_the_words_of_one_grey_picture_apart() -> None:

@@ -125,10 +125,28 @@ def _beyond_colour(view: View) -> str:
     if not known:
         return "The pictures have no colours to compare with."
     own = min(known, key=known.__getitem__)
+    scale = f"an agreement of {known[own]:.2f}, where 1 is the same regions and 0 is chance"
+    if len(known) == 1:
+        return f"How far the regions at {quoted(own)} are those of the raw colours: {scale}."
     return (
-        f"The regions that are least those of the raw colours are at {quoted(own)}: an agreement of "
-        f"{known[own]:.2f}, where 1 is the same regions and 0 is chance."
+        f"The regions that are least those of the raw colours are at {quoted(own)}: {scale}{_ties(view, own, known)}."
     )
+
+
+def _ties(view: View, best: str, figures: dict[str, float]) -> str:
+    """Which layers' figures differ from the best one's by less than the grouping does when it is repeated.
+
+    A stability s is the agreement of regions with themselves, repeated: what two layers differ by has to be more than
+    the mean of their 1 − s.
+    """
+    unsure = {name: 1 - _mean(view, name, "stability", 1.0) for name in figures}
+    apart = {name: abs(figure - figures[best]) for name, figure in figures.items() if name != best}
+    ties = [name for name, gap in apart.items() if gap == 0 or gap < (unsure[name] + unsure[best]) / 2]
+    if not ties:
+        return ""
+    more = f" and {len(ties) - 3} more" if len(ties) > 3 else ""
+    named = ", ".join(f"{quoted(name)} ({figures[name]:.2f})" for name in ties[:3])
+    return f"; not told apart from it, as stable as the regions are: {named}{more}"
 
 
 def _masks(view: View) -> str:
@@ -136,15 +154,21 @@ def _masks(view: View) -> str:
     scored = [row for row in view.table if row.get("mean_iou") is not None]
     if not scored:
         return ""
-    layers = list(dict.fromkeys(row["layer"] for row in scored))
-    best = max(layers, key=lambda name: _mean(view, name, "mean_iou", 0.0))
-    raw = _mean(view, best, "rgb_mean_iou", None)
-    beside = "" if raw is None else f", where the raw colours reach {raw:.2f}"
+    found = {name: _mean(view, name, "mean_iou", 0.0) for name in dict.fromkeys(row["layer"] for row in scored)}
+    raws = {name: _mean(view, name, "rgb_mean_iou", None) for name in found}
+    best = max(found, key=found.__getitem__)
     masks = view.options.get("masks", 0)
-    return (
-        f"Held against {masks} mask{'s' * (masks != 1)}, the regions at {quoted(best)} are the nearest to the truth: "
-        f"an intersection over union of {_mean(view, best, 'mean_iou', 0.0):.2f}{beside}."
-    )
+    held = f"Held against {masks} mask{'s' * (masks != 1)}, "
+    reached = f"an intersection over union of {found[best]:.2f}"
+    ties = _ties(view, best, found)
+    if all(raw is not None and found[name] <= raw for name, raw in raws.items()):
+        nearest = f"the nearest to the truth is {quoted(best)} with {reached}" if len(found) > 1 else f"it is {reached}"
+        subject = "no layer beats" if len(found) > 1 else f"the regions at {quoted(best)} do not beat"
+        return f"{held}{subject} plain colours: {nearest}, where the raw colours reach {raws[best]:.2f}{ties}."
+    beside = "" if raws[best] is None else f", where the raw colours reach {raws[best]:.2f}"
+    if len(found) == 1:
+        return f"{held}the regions at {quoted(best)} have {reached}{beside}."
+    return f"{held}the regions at {quoted(best)} are the nearest to the truth: {reached}{beside}{ties}."
 
 
 def _mean(view: View, layer: str, key: str, otherwise: Any) -> Any:
