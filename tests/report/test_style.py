@@ -39,6 +39,29 @@ def test_words_name_the_layers_and_doubt_a_narrow_choice() -> None:
     assert any("12 pictures" in s.text for s in said)
 
 
+@pytest.mark.parametrize(
+    ("content", "place", "said", "weak"),
+    [
+        (0.99, 0.9, "it clearly minds what is where, but hardly its colour", False),
+        (0.71, 0.64, "it partly minds what is where, and much its colour", True),
+        (0.8, 0.5, "it partly minds what is where, and somewhat its colour", False),
+        (0.95, 0.1, "it hardly minds what is where, and hardly its colour", True),
+    ],
+)
+def test_words_of_content_depend_on_the_values(content: float, place: float, said: str, weak: bool) -> None:
+    told = look_of("style").words(style(row("a", "content, style", chosen=1.0, content=content, place=place)))
+    assert said in told[0].text
+    assert any("only weakly" in s.text for s in told if s.level == "warning") == weak
+
+
+def test_style_layers_that_their_intervals_do_not_tell_from_others_are_doubted() -> None:
+    chosen = row("a", "content, style", chosen=1.0, style=0.95)
+    rows = [chosen, row("b", style=0.94, style_high=0.97), row("c", style=0.8, style_high=0.9)]
+    (doubt,) = (s.text for s in look_of("style").words(style(*rows)) if s.level == "warning")
+    assert doubt.startswith("By S the layers for style are not told from “b”: the intervals overlap")
+    assert not [s for s in look_of("style").words(style(chosen, rows[2])) if s.level == "warning"]
+
+
 def test_words_of_a_sure_choice_of_many_pictures() -> None:
     view = style(row("a", "content, style", chosen=0.9), pictures=12)
     assert not [s for s in look_of("style").words(view) if s.level == "warning"]

@@ -38,6 +38,11 @@ ENOUGH = 30
 #: The share of resamples in which a layer has to be the best one to be called it.
 SURE = 0.8
 
+#: From these values on a score is clear, and below the second of each it is weak. C is an AUC, ½ by chance; P is 0
+#: where the arrangement does not matter, and 1 where it does as much as another picture.
+CLEAR_C, WEAK_C = 0.9, 0.75
+CLEAR_P, WEAK_P = 0.75, 0.4
+
 # Paul Tol's bright blue and red, which tell apart for every kind of eye.
 _CONTENT, _STYLE = "#4477aa", "#ee6677"
 
@@ -99,14 +104,23 @@ def words(view: View) -> list[Sentence]:
             "fact",
             f"Content: take {quoted(content['layer'])} ({content['resolution']}). It tells a recoloured picture from "
             f"others {percent(content['content'])} of the time, and moves {percent(content['place'])} as far as to "
-            "another picture when the patches change places: it minds what is where, not its colour.",
+            f"another picture when the patches change places: {_minds(content)}.",
         ),
         *([Sentence("fact", _style_words(styles))] if styles else []),
         *_doubts(view, content),
+        *_style_doubts(view, styles),
     ]
     if not styles:
         said.append(Sentence("warning", "No layer gives anything for these pictures, so none carries style."))
     return said
+
+
+def _minds(row: Mapping[str, Any]) -> str:
+    """What the values of C and P say."""
+    place = "clearly" if row["place"] >= CLEAR_P else "partly" if row["place"] >= WEAK_P else "hardly"
+    colour = "hardly" if row["content"] >= CLEAR_C else "somewhat" if row["content"] >= WEAK_C else "much"
+    joined = "but" if (place == "hardly") != (colour == "hardly") else "and"
+    return f"it {place} minds what is where, {joined} {colour} its colour"
 
 
 def _style_words(styles: Sequence[Mapping[str, Any]]) -> str:
@@ -121,6 +135,9 @@ def _style_words(styles: Sequence[Mapping[str, Any]]) -> str:
 
 def _doubts(view: View, content: Mapping[str, Any]) -> list[Sentence]:
     said = []
+    if content["content"] < WEAK_C or content["place"] < WEAK_P:
+        text = f"Of these layers {quoted(content['layer'])} carries most content, but only weakly"
+        said.append(Sentence("warning", f"{text} (C = {content['content']:.2f}, P = {content['place']:.2f})."))
     if content["chosen"] < SURE:
         others = sorted((r for r in view.table if r is not content), key=lambda r: -r["chosen"])
         rivals = ", ".join(quoted(r["layer"]) for r in others[:2] if r["chosen"] > 0)
@@ -133,3 +150,16 @@ def _doubts(view: View, content: Mapping[str, Any]) -> list[Sentence]:
         text = f"The scores come from {count} pictures, so the intervals are wide: more pictures, textures among them, "
         said.append(Sentence("fact", f"{text}make them narrower."))
     return said
+
+
+def _style_doubts(view: View, styles: Sequence[Mapping[str, Any]]) -> list[Sentence]:
+    """Layers that were not chosen, though each's interval reaches what a chosen one scores."""
+    least = min((row["style"] for row in styles), default=None)
+    rivals = [row for row in view.table if least is not None and row not in styles and row["style_high"] >= least]
+    if not rivals:
+        return []
+    rivals.sort(key=lambda row: -row["style"])
+    more = f" and {len(rivals) - 2} more" if len(rivals) > 2 else ""
+    named = ", ".join(quoted(row["layer"]) for row in rivals[:2])
+    text = f"By S the layers for style are not told from {named}{more}: the intervals overlap"
+    return [Sentence("warning", f"{text}, so these may do as well.")]
