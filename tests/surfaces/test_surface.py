@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from pellucid.core.errors import BadInput
 from pellucid.surfaces import estimate_normals, fit_surface, reconstruct
 from pellucid.surfaces.kernels import KERNELS
-from pellucid.surfaces.reconstruct import is_watertight
+from pellucid.surfaces.reconstruct import distances, is_watertight
 
 
 def sphere(n: int) -> np.ndarray:
@@ -47,7 +47,9 @@ def test_a_sphere_of_400_points(kernel: str, method: Any, estimated: bool) -> No
     assert figures["area"] / (4 * np.pi) == pytest.approx(1, abs=0.003)
     assert figures["watertight"]
     assert figures["components"] == 1
-    assert figures["distance_most"] < 1e-9
+    np.testing.assert_allclose(made.implicit(points), 0, atol=1e-9)
+    assert figures["distance_most"] < 0.1 * figures["step"]
+    assert made.notes == ()
     judge = trimesh.Trimesh(made.vertices, made.faces, process=False)
     assert judge.is_watertight
     assert judge.is_winding_consistent
@@ -94,7 +96,7 @@ def test_a_torus_has_a_hole(estimated: bool) -> None:
     assert made.figures["watertight"]
     assert made.figures["volume"] == pytest.approx(2 * np.pi**2 * 2 * 0.49, rel=0.01)
     assert trimesh.Trimesh(made.vertices, made.faces, process=False).euler_number == 0
-    assert made.figures["distance_most"] < 1e-9
+    np.testing.assert_allclose(made.implicit(points), 0, atol=1e-9)
 
 
 def test_two_bodies_are_two_pieces() -> None:
@@ -122,7 +124,7 @@ def test_noise_is_evened_out_on_request() -> None:
     rough, smooth = (reconstruct(points, sphere(600), smooth=s) for s in (0.0, 0.03))
     spread = [np.linalg.norm(m.vertices, axis=1).std() for m in (rough, smooth)]
     assert spread[1] < 0.7 * spread[0]
-    assert smooth.figures["distance_rms"] > 100 * rough.figures["distance_rms"]
+    assert smooth.figures["distance_rms"] > 1.5 * rough.figures["distance_rms"]
 
 
 # -- normals --------------------------------------------------------------------------------------
@@ -168,12 +170,48 @@ def test_the_two_sides_of_a_thin_sheet_point_apart() -> None:
         (sphere(50), {"kernel": "cubist"}, "cubic"),
         (sphere(50), {"method": "poisson"}, "method is"),
         (sphere(50), {"smooth": -1.0}, "smooth is -1"),
+        (sphere(50), {"smooth": 5.0}, "smooth is 5"),
     ],
 )
 def test_what_has_no_surface_says_so(points: np.ndarray, more: dict[str, Any], said: str) -> None:
     with pytest.raises(BadInput) as caught:
         reconstruct(points, **more)
     assert said in str(caught.value)
+
+
+def test_a_gap_is_closed_and_told() -> None:
+    points = sphere(600)
+    open_ = points[points[:, 2] < 0.6]
+    made = reconstruct(open_, open_)
+    assert made.figures["watertight"]
+    assert made.figures["farthest"] > 0.3
+    assert any("there it is a guess" in n for n in made.notes)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("method", ["hermite", "offsurface"])
+def test_thin_ears_grow_no_sails(kernel: str, method: Any) -> None:
+    """A body with a thin, sparsely sampled blade: where no ball reaches, every kernel must know what is outside."""
+    blade = np.stack(np.meshgrid([-0.06, 0.06], np.linspace(-0.2, 0.2, 5), np.linspace(0.9, 2.2, 14)), -1).reshape(
+        -1, 3
+    )
+    body = sphere(900)
+    body = body[(np.abs(body[:, 0]) > 0.1) | (np.abs(body[:, 1]) > 0.25) | (body[:, 2] < 0)]
+    points = np.concatenate([body, blade])
+    normals = np.concatenate([body, np.sign(blade[:, :1]) * [1.0, 0, 0]])
+    made = reconstruct(points, normals, kernel=kernel, method=method)
+    assert made.figures["watertight"]
+    assert made.figures["farthest"] < 0.35
+    assert made.figures["volume"] == pytest.approx(4 / 3 * np.pi, rel=0.05)
+
+
+def test_distances_are_those_to_the_triangles() -> None:
+    box = trimesh.creation.box((2, 2, 2))
+    points = np.random.default_rng(0).uniform(-3, 3, (200, 3))
+    found = distances(points, np.asarray(box.vertices), np.asarray(box.faces))
+    inside = np.abs(points).max(1) < 1
+    away = np.where(inside, 1 - np.abs(points).max(1), np.linalg.norm(np.maximum(np.abs(points) - 1, 0), axis=1))
+    np.testing.assert_allclose(found, away, atol=1e-12)
 
 
 def test_points_that_stand_twice_are_told() -> None:
@@ -212,4 +250,4 @@ def test_fifty_thousand_points_fit_into_memory() -> None:
     assert done.returncode == 0, done.stderr[-2000:]
     ratio, off = map(float, done.stdout.split())
     assert ratio == pytest.approx(1, abs=0.002)
-    assert off < 1e-9
+    assert off < 0.01

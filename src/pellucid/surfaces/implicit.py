@@ -90,8 +90,8 @@ def fit_surface(
     """
     if method not in ("hermite", "offsurface"):
         raise BadInput(f"method is {method!r}", cure="pass 'hermite' or 'offsurface'")
-    if not smooth >= 0:
-        raise BadInput(f"smooth is {smooth}", cure="pass 0 or a small positive number")
+    if not 0 <= smooth <= 0.1:
+        raise BadInput(f"smooth is {smooth}", cure="pass 0, or 0.001 to 0.1")
     how = {"name": kernel, "method": method, "smooth": smooth}
     if len(points) <= WHOLE:
         return Implicit(_one(points, normals, how))
@@ -102,7 +102,8 @@ def fit_surface(
     groups = near[chosen]
     fits = fit_patches(points[groups], normals[groups], points[chosen], far[chosen, -1], **how)
     patches = tuple(track(fits, "fitting patches", total=len(chosen)))
-    return Implicit(_one(points[rows], normals[rows], how), patches)
+    # What closes the gaps is always the kernel and the method that know inside from outside far from any point.
+    return Implicit(_one(points[rows], normals[rows], {**how, "name": "cubic", "method": "hermite"}), patches)
 
 
 def _one(points: np.ndarray, normals: np.ndarray, how: dict) -> Patch:

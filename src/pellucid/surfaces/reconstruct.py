@@ -26,6 +26,9 @@ FEWEST, MOST = 64, 192
 #: The coarse grid takes every so many nodes of the fine one.
 _EVERY = 4
 
+#: Farther from every point than so many of their spacings, the surface is a guess.
+FAR = 5.0
+
 #: How far around the surface the fine function is asked, in steps.
 _BAND = 3.0
 
@@ -64,8 +67,9 @@ def reconstruct(
     normals: [n, 3], outward; estimated where not given. resolution: cells along the longest side; by default about
     one a spacing of the points, within 64 and 192. kernel, method, smooth: as for ``fit_surface``.
 
-    The figures: volume and area, whether it is watertight, its components, and how far the points lie from it (root
-    mean square and most, from f at the points). Raises BadInput for points that have no surface.
+    The figures: volume and area, whether it is watertight, its components, how far the points lie from the mesh (root
+    mean square and most), and how far the mesh goes from every point (farthest; a note says where that is a guess).
+    Raises BadInput for points that have no surface.
     """
     points, normals, notes = _checked(points, normals)
     given = normals is not None
@@ -77,7 +81,14 @@ def reconstruct(
     vertices, faces, dropped = _near_parts(vertices, faces, points, grid.step)
     if dropped:
         notes.append(f"what lies far from every point was left out ({dropped} piece{'s' * (dropped > 1)} of surface)")
-    off = np.abs(implicit(points))
+    off = distances(points, vertices, faces)
+    nearest, spacing = cKDTree(points).query(vertices)[0], _spacing(points)
+    if nearest.max() > FAR * spacing:
+        share = float((nearest > FAR * spacing).mean())
+        notes.append(
+            f"{share:.1%} of the surface lies farther from every point than {FAR:g} of their spacings "
+            f"(up to {nearest.max():.3g}): there it is a guess that closes it"
+        )
     figures = {
         "points": len(points),
         "normals": "given" if given else "estimated",
@@ -91,6 +102,7 @@ def reconstruct(
         "area": area(vertices, faces),
         "distance_rms": float(np.sqrt((off**2).mean())),
         "distance_most": float(off.max()),
+        "farthest": float(nearest.max()),
     }
     if not figures["watertight"]:
         notes.append("the surface is not closed: its points leave a gap larger than they say how to fill")
@@ -115,6 +127,37 @@ def area(vertices: np.ndarray, faces: np.ndarray) -> float:
     """The area of all faces, in squared units."""
     a, b, c = (vertices[faces[:, i]] for i in range(3))
     return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum() / 2)
+
+
+def distances(points: np.ndarray, vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """How far each point [n, 3] lies from the mesh: exact to the faces with the nearest centres, 12 of them."""
+    corners = vertices[faces]
+    tried = cKDTree(corners.mean(1)).query(points, min(12, len(faces)))[1].reshape(len(points), -1)
+    return np.stack([_to_triangles(points, corners[each]) for each in tried.T]).min(0)
+
+
+def _to_triangles(points: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """The distance of each point [n, 3] to its triangle [n, 3, 3]: to its plane above it, else to an edge."""
+    a, b, c = corners[:, 0], corners[:, 1], corners[:, 2]
+    normal = np.cross(b - a, c - a)
+    length = np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-300)
+    normal = normal / length
+    above = np.abs(((points - a) * normal).sum(1))
+    sides = [(np.cross(q - p, points - p) * normal).sum(1) for p, q in ((a, b), (b, c), (c, a))]
+    inside = np.all(np.stack(sides) >= 0, axis=0)
+    edges = [_to_segment(points, p, q) for p, q in ((a, b), (b, c), (c, a))]
+    return np.where(inside, above, np.stack(edges).min(0))
+
+
+def _to_segment(points: np.ndarray, start: np.ndarray, end: np.ndarray) -> np.ndarray:
+    along = end - start
+    share = ((points - start) * along).sum(1) / np.maximum((along**2).sum(1), 1e-300)
+    return np.linalg.norm(points - start - np.clip(share, 0, 1)[:, None] * along, axis=1)
+
+
+def _spacing(points: np.ndarray) -> float:
+    """The usual distance from a point to its nearest neighbour."""
+    return float(np.median(cKDTree(points).query(points, 2)[0][:, 1]))
 
 
 def _checked(points: np.ndarray, normals: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None, list[str]]:
@@ -161,8 +204,7 @@ class _Grid:
     def around(cls, points: np.ndarray, resolution: int | None) -> _Grid:
         sides = np.ptp(points, axis=0)
         if resolution is None:
-            nearest = cKDTree(points).query(points, 2)[0][:, 1]
-            resolution = int(np.clip(sides.max() / (0.8 * np.median(nearest)), FEWEST, MOST))
+            resolution = int(np.clip(sides.max() / (0.8 * _spacing(points)), FEWEST, MOST))
         if not 8 <= resolution <= 512:
             raise BadInput(f"resolution is {resolution}", cure="pass 8 to 512 cells along the longest side")
         step = float(sides.max() * (1 + 2 * _MARGIN) / resolution)
