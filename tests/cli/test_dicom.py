@@ -48,6 +48,9 @@ def test_pairs_overlays_and_an_index(series: Path, monkeypatch: Any, capfd: Any)
     height, width = pellucid.read(folder / "overlays" / "0001.png").array.shape[:2]
     assert height / width == pytest.approx(30 * 1.5 / 40, rel=0.01)
     assert json.loads((folder / "labels.json").read_text())["1"] == "tumour <b>"
+    (told_of,) = [n for n in told["notes"] if n.startswith("tumour")]
+    assert f"{int((mask == 2).sum())} of its" in told_of
+    assert "labelled as Läsion" in told_of
     code, out, err = call(monkeypatch, capfd, "dicom", "ct", "--format", "npz", "--empty", "--rtstruct", "ct/rs.dcm")
     assert code == 0, err
     assert "4 pairs" in out
@@ -58,14 +61,29 @@ def test_pairs_overlays_and_an_index(series: Path, monkeypatch: Any, capfd: Any)
     assert pair["spacing"].tolist() == [1.5, 1.0]
 
 
+def test_a_pseudonym_is_no_hash_of_the_patients_number(series: Path, monkeypatch: Any, capfd: Any) -> None:
+    Path("secret").write_text("not to be guessed")
+    seen = []
+    for more in ([], [], ["--key", "secret"], ["--key", "secret"]):
+        assert call(monkeypatch, capfd, "dicom", "ct", *more)[0] == 0
+        with Path("pellucid-dicom/index.csv").open() as file:
+            seen.append(next(csv.DictReader(file))["patient"])
+    assert seen[0] != seen[1]
+    assert seen[2] == seen[3] != seen[0]
+    Path("secret").write_text("short")
+    assert call(monkeypatch, capfd, "dicom", "ct", "--key", "secret")[0] == 2
+
+
 def test_nifti_lies_where_the_series_lies(tmp_path: Path, monkeypatch: Any, capfd: Any) -> None:
     grid = Grid(shape=(3, 10, 12), directions=OBLIQUE, spacing=(3.0, 1.5, 1.0))
     values = np.arange(np.prod(grid.shape)).reshape(grid.shape)
     series = write_series(tmp_path / "ct", grid, values)
     file = write_contours(tmp_path / "rs.dcm", {"a": [grid.circle(1, 3.0)]})
     out = tmp_path / "out"
-    code, _, err = call(monkeypatch, capfd, "dicom", series, "--rtstruct", file, "--format", "nifti", "--out", out)
+    more = ["--rtstruct", file, "--format", "nifti", "--out", out]
+    code, told, err = call(monkeypatch, capfd, "dicom", series, *more)
     assert code == 0, err
+    assert "one volume of 3 slices" in told
     image, mask = (nibabel.load(out / f"{n}.nii.gz") for n in ("image", "mask"))
     np.testing.assert_array_equal(image.get_fdata(), values.transpose(2, 1, 0))
     place = image.affine @ [5, 4, 2, 1]

@@ -46,13 +46,17 @@ def dicom(
     form: Annotated[str, typer.Option("--format", help="png, npz or nifti.")] = "png",
     empty: Annotated[bool, typer.Option("--empty", help="Also slices without any region.")] = False,
     uid: Annotated[str | None, typer.Option("--series", help="The SeriesInstanceUID, where there are several.")] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(help="A file with a secret: then a patient has the same pseudonym in every folder."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Contours of an RTSTRUCT become masks on the slices, as pairs that a segmentation network is trained on."""
     began = time.perf_counter()
     if form not in FORMATS:
         raise BadInput(f"--format {form}", cure=near(form, FORMATS))
-    greys = _window(window)
+    greys, secret = _window(window), _secret(key)
     with whole_folder(out, ours=is_report) as folder:
         from pellucid.data import dicom as reading
         from pellucid.data.dicom.export import write_pairs
@@ -64,7 +68,7 @@ def dicom(
         if not pairs:
             cure = "check that the RTSTRUCT belongs to this series, or pass --empty"
             raise BadInput(f"no slice has a region: {'; '.join(masks.notes[:3])}", where=series, cure=cure)
-        files = write_pairs(folder, volume, masks, pairs, form)  # type: ignore[arg-type]  # checked above
+        files = write_pairs(folder, volume, masks, pairs, form, secret)  # type: ignore[arg-type]  # checked above
         _draw(folder, volume, masks, pairs)
         summary = _summary(volume, masks, pairs, files, began)
         (folder / "summary.json").write_text(json.dumps(summary, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
@@ -82,6 +86,18 @@ def _window(text: str | None) -> tuple[float, float] | None:
     except ValueError as error:
         raise BadInput(f"--window {text}", cure="pass LEVEL,WIDTH, for example 40,400") from error
     return level, width
+
+
+def _secret(key: Path | None) -> bytes | None:
+    if key is None:
+        return None
+    try:
+        secret = key.read_bytes().strip()
+    except OSError as error:
+        raise BadInput(f"it cannot be read ({error.strerror})", where=key, cure="name a file with a secret") from error
+    if len(secret) < 8:
+        raise BadInput("the secret is shorter than 8 characters", where=key, cure="write a longer one into it")
+    return secret
 
 
 def _draw(folder: Path, volume: Volume, masks: Masks, pairs: list[Pair]) -> None:
@@ -119,7 +135,7 @@ def _summary(volume: Volume, masks: Masks, pairs: list[Pair], files: list[str], 
         "slices": len(volume.values),
         "pairs": len(pairs),
         "regions": regions,
-        "notes": list(masks.notes),
+        "notes": [*masks.notes, *masks.covered()],
         "files": {"sheet": "sheet.png", "all": sorted(told)},
         "seconds": time.perf_counter() - began,
     }
@@ -136,7 +152,9 @@ def _tell(summary: dict[str, Any], out: Path) -> None:
         print(f"  {region['label']:>3}  {visible(region['name']):<{width}}  {region['millilitres']:>10.2f} ml")
     for note in summary["notes"]:
         print(visible(note), file=sys.stderr)
-    print(f"\n{_counted(summary['pairs'], 'pair')}: {out.resolve()}\nall at a glance: {(out / 'sheet.png').resolve()}")
+    volumes = "index.csv" not in summary["files"]["all"]
+    written = f"one volume of {_counted(slices, 'slice')}" if volumes else _counted(summary["pairs"], "pair")
+    print(f"\n{written}: {out.resolve()}\nall at a glance: {(out / 'sheet.png').resolve()}")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-import hashlib
+import hmac
 import json
+import secrets
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
@@ -21,27 +22,36 @@ from pellucid.data.dicom.series import Volume
 Format = Literal["png", "npz", "nifti"]
 
 
-def write_pairs(folder: Path, volume: Volume, masks: Masks, pairs: Sequence[Pair], form: Format) -> list[str]:
+def write_pairs(
+    folder: Path, volume: Volume, masks: Masks, pairs: Sequence[Pair], form: Format, key: bytes | None = None
+) -> list[str]:
     """Write the pairs into an existing folder, with ``index.csv`` and ``labels.json``; the files' names.
 
     png: images/NNNN.png (uint8, through the window) and masks/NNNN.png (uint8 labels). npz: pairs/NNNN.npz with image
-    (float32, as rescaled), mask, spacing. nifti: image.nii.gz and mask.nii.gz, the whole volume.
+    (float32, as rescaled), mask, spacing. nifti: image.nii.gz and mask.nii.gz, the whole volume. key: as for
+    ``pseudonym``.
     """
     names = {"0": "outside", **{str(i): n for i, n in enumerate(masks.values, start=1)}}
     (folder / "labels.json").write_text(json.dumps(names, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
     if form == "nifti":
         return ["labels.json", *_write_nifti(folder, volume, masks)]
     rows = [_write_pair(folder, volume, pair, form) for pair in track(pairs, "writing pairs")]
+    patient = pseudonym(volume.patient, key)
     with (folder / "index.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["image", "mask", "patient", "slice", "height_mm"])
         writer.writeheader()
-        writer.writerows({**row, "patient": pseudonym(volume.patient)} for row in rows)
+        writer.writerows({**row, "patient": patient} for row in rows)
     return ["labels.json", "index.csv", *(("pairs",) if form == "npz" else ("images", "masks"))]
 
 
-def pseudonym(patient: str) -> str:
-    """The same short name for the same patient, by which splits keep a patient on one side; not the patient's own."""
-    return "p" + hashlib.sha256(patient.encode()).hexdigest()[:12]
+def pseudonym(patient: str, key: bytes | None = None) -> str:
+    """A short name for a patient, by which splits keep a patient on one side.
+
+    key: with the same secret the same patient gets the same name in every folder; without one a name drawn at random,
+    from which nobody finds the number of a record. (A bare hash of a short number is found by trying all of them.)
+    """
+    digest = secrets.token_hex(16) if key is None else hmac.new(key, patient.encode(), "sha256").hexdigest()
+    return "p" + digest[:12]
 
 
 def _write_pair(folder: Path, volume: Volume, pair: Pair, form: Format) -> dict[str, object]:

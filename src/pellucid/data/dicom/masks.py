@@ -47,6 +47,19 @@ class Masks:
             out[mask] = number
         return out
 
+    def covered(self) -> list[str]:
+        """What to say where regions overlap: in one picture of labels a voxel has only the last of them."""
+        labels, names = self.labels(), list(self.values)
+        told = []
+        for number, (name, mask) in enumerate(self.values.items(), start=1):
+            lost = labels[mask & (labels != number)]
+            if len(lost):
+                others = ", ".join(names[n - 1] for n in np.unique(lost))
+                told.append(
+                    f"{name}: {len(lost)} of its {int(mask.sum())} voxels are labelled as {others}, drawn over it"
+                )
+        return told
+
 
 def masks_of(
     volume: Volume,

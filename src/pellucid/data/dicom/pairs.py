@@ -32,14 +32,22 @@ class Pair:
 
 def windowed(values: np.ndarray, window: tuple[float, float] | None) -> np.ndarray:
     """Values as greys, uint8: from level − width/2 (black) to level + width/2 (white); None takes 1 % to 99 %."""
+    return _greys(values, *_limits(values, window))
+
+
+def _limits(values: np.ndarray, window: tuple[float, float] | None) -> tuple[float, float]:
+    """What becomes black and what white."""
     if window is None:
         low, high = np.percentile(values, [1, 99])
-    else:
-        level, width = window
-        if not width > 0:
-            raise BadInput(f"a window of width {width:g}", cure="pass a level and a positive width: 40,400")
-        low, high = level - width / 2, level + width / 2
-    scaled = (values.astype(np.float64) - low) / max(float(high - low), 1e-12)
+        return float(low), float(high)
+    level, width = window
+    if not width > 0:
+        raise BadInput(f"a window of width {width:g}", cure="pass a level and a positive width: 40,400")
+    return level - width / 2, level + width / 2
+
+
+def _greys(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    scaled = (values.astype(np.float64) - low) / max(high - low, 1e-12)
     return (np.clip(scaled, 0, 1) * 255).round().astype(np.uint8)
 
 
@@ -53,11 +61,11 @@ def pairs_of(
 ) -> Iterator[Pair]:
     """Each slice with its labels. empty: also slices without any region."""
     labels = masks.labels()
-    window = window or usual_window(volume)
-    greys = windowed(volume.values, window)
+    limits = _limits(volume.values, window or usual_window(volume))
     for index, height in enumerate(volume.heights):
         if empty or labels[index].any():
-            yield Pair(index, float(height), greys[index], volume.values[index], labels[index])
+            grey = _greys(volume.values[index], *limits)
+            yield Pair(index, float(height), grey, volume.values[index], labels[index])
 
 
 def samples(
@@ -65,15 +73,17 @@ def samples(
     rtstruct: str | os.PathLike[str],
     names: Sequence[str] | None = None,
     *,
+    uid: str | None = None,
     window: tuple[float, float] | None = None,
     empty: bool = False,
     **how: Any,
 ) -> list[Sample]:
     """A series and its contours as Samples with masks, without a file between: one a slice.
 
-    how: as for ``masks_of``. The masks hold 0 outside, then 1, 2, … in the order of the regions.
+    uid: the SeriesInstanceUID, where there are several. how: as for ``masks_of``. The masks hold 0 outside, then
+    1, 2, … in the order of the regions.
     """
-    volume = read_series(series)
+    volume = read_series(series, series=uid)
     masks = masks_of(volume, read_contours(rtstruct), names, **how)
     return [
         Sample(
