@@ -147,3 +147,20 @@ def test_run_lengths() -> None:
 def test_what_cannot_be_held_out() -> None:
     with pytest.raises(pellucid.BadInput, match="type"):
         Plan(held_out=({"tpye": "van"},)).check((recipe("vehicle"),))
+
+
+def test_objects_of_one_number_tell_nothing_of_each_other() -> None:
+    names, count = ("apple", "knife", "vehicle"), 2000
+    drawn = {n: [recipe(n).draw(0, k) for k in range(count)] for n in names}
+    plan, scenes = Plan(), {n: recipe(n).make(0) for n in names}
+    splits = {n: [plan.split(s.replace(number=k)) == "train" for k in range(count)] for n, s in scenes.items()}
+    for one, other in (names[:2], names[1:]):
+        for wanted in ("turn", "zoom", "light", "size"):
+            pair = [d[wanted] for d in drawn[one]], [d[wanted] for d in drawn[other]]
+            assert abs(np.corrcoef(*pair)[0, 1]) < 0.08, wanted
+        assert abs(np.corrcoef(splits[one], splits[other])[0, 1]) < 0.08
+        same = sum(a["backdrop"] == b["backdrop"] for a, b in zip(drawn[one], drawn[other], strict=True))
+        assert same / count == pytest.approx(0.25, abs=0.04)
+    for name in names:  # and no backdrop is any object's own
+        found = [d["backdrop"] for d in drawn[name]]
+        assert all(found.count(b) / count == pytest.approx(0.25, abs=0.04) for b in set(found))

@@ -44,12 +44,12 @@ class Plan:
                     raise BadInput(f"there is no label {name!r} to hold out", cure=near(name, known))
 
     def split(self, scene: Scene) -> str:
-        """Which split a scene goes into, by its seed and number alone."""
+        """Which split a scene goes into, by its object, seed and number alone."""
         known = {**scene.parameters, **scene.labels}
         for combination in self.held_out:
             if all(str(known.get(n)) == wanted for n, wanted in combination.items()):
                 return "held_out"
-        place, reached = stream(scene.seed, scene.number, "split").random(), 0.0
+        place, reached = stream(scene.seed, scene.number, f"{scene.name}/split").random(), 0.0
         for name, share in self.splits.items():
             reached += share
             if place < reached:

@@ -81,17 +81,20 @@ class Recipe:
         """The values of object ``number``, each independent of all others but for what is tied."""
         if seed < 0 or number < 0:
             raise BadInput(f"seed {seed}, number {number}", cure="give numbers of 0 or more")
-        shares = {name: stream(seed, number, name).random() for name in self.ranges}
+        shares = {name: self._stream(seed, number, name).random() for name in self.ranges}
         for tie in self.ties:
-            if stream(seed, number, f"{tie.one}~{tie.other}").random() < tie.share:
+            if self._stream(seed, number, f"{tie.one}~{tie.other}").random() < tie.share:
                 shares[tie.other] = shares[tie.one]
         return {name: range_.at(shares[name]) for name, range_ in self.ranges.items()}
+
+    def _stream(self, seed: int, number: int, parameter: str) -> np.random.Generator:
+        return stream(seed, number, f"{self.name}/{parameter}")
 
     def make(self, seed: int = 0, number: int = 0) -> Scene:
         """Object ``number`` of a seed: the same for the same two numbers, whatever was made before."""
         values = self.draw(seed, number)
         own = {n: v for n, v in values.items() if n not in self.view}
-        scene = self.build(stream(seed, number, "build"), **own)
+        scene = self.build(self._stream(seed, number, "build"), **own)
         turn, elevation, zoom, light, right, down = (
             float(values[n]) for n in ("turn", "elevation", "zoom", "light", "across", "down")
         )
@@ -129,5 +132,5 @@ def _middle(scene: Scene) -> Cut:
 
 
 def stream(seed: int, number: int, name: str) -> np.random.Generator:
-    """Random numbers of their own for each seed, object and parameter, so that none disturbs another."""
+    """Random numbers of their own for each seed, number and name (OBJECT/PARAMETER), so that none tells of another."""
     return np.random.default_rng([seed, number, zlib.crc32(name.encode())])
