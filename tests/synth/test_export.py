@@ -51,6 +51,16 @@ def test_the_others_open_equal_and_watertight(kind: str, tmp_path: Path) -> None
         assert np.abs(skin.visual.vertex_colors[:, :3].mean(0) - ours.colours.mean(0)).max() < 1
 
 
+@pytest.mark.parametrize("kind", ["obj", "ply", "stl"])
+@pytest.mark.parametrize("name", OBJECTS)
+def test_opened_as_usual_all_in_one_it_is_watertight(name: str, kind: str, tmp_path: Path) -> None:
+    for number in range(4 if kind == "stl" else 2):  # a usual load merges vertices that coincide
+        scene = recipe(name).make(7, number)
+        opened = trimesh.load(scene.save(tmp_path / f"made.{kind}"))
+        assert opened.is_watertight, number
+        assert len(opened.faces) == len(scene.whole.faces)
+
+
 @pytest.mark.parametrize("kind", list(export.FORMATS))
 def test_same_seed_same_bytes(kind: str) -> None:
     first, again, other = (export.encoded(recipe("knife").make(s), kind) for s in (4, 4, 5))

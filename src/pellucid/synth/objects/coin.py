@@ -138,14 +138,15 @@ def inscription(count: int, rng: np.random.Generator) -> list[Mesh]:
 def _letter(angle: float, rng: np.random.Generator) -> Mesh:
     corner = np.array([(i, j) for i in (-0.017, 0.017) for j in (-0.026, 0.0, 0.026)])
     ends = [rng.choice(6, 2, replace=False) for _ in range(rng.integers(2, 4))]
-    strokes = [_stroke(corner[a], corner[b]) for a, b in ends]
+    strokes = [_stroke(corner[a], corner[b], 0.0002 * k) for k, (a, b) in enumerate(ends)]
     flat = deform.placed(joined(*strokes), at=(0, 0.398, 0.036))
     return deform.placed(flat, turn=deform.turned(angle - np.pi / 2))
 
 
-def _stroke(a: np.ndarray, b: np.ndarray) -> Mesh:
+def _stroke(a: np.ndarray, b: np.ndarray, less: float) -> Mesh:
+    """A bar between two points. less: what it is thinner by, so that no two strokes of a letter share a corner."""
     way = b - a
-    bar = shapes.box(float(np.hypot(*way)) + 0.013, 0.013, 0.016)
+    bar = shapes.box(float(np.hypot(*way)) + 0.013 - less, 0.013 - less, 0.016 - less)
     middle = (a + b) / 2
     return deform.placed(bar, at=(middle[0], middle[1], 0), turn=deform.turned(float(np.arctan2(way[1], way[0]))))
 

@@ -84,6 +84,8 @@ def blade(form: Type, thick: float) -> Mesh:
     spine = _smooth(form.spine, s)
     if form.teeth:
         edge = edge - 0.006 * np.abs(np.sin(np.pi * form.teeth * s))
+    # Even where it ends in a point no two corners coincide, or the files would open with a seam.
+    edge, spine = np.maximum(edge, 2e-4), np.maximum(spine, 2e-4)
     x = form.blade * s
     half = thick / 2 * (1 - 0.6 * s)
     # A single edge keeps its thickness up to the spine; a double one has it in the middle.
