@@ -117,6 +117,9 @@ def test_a_recipe_of_ones_own(call: object) -> None:
     ("ask", "word"),
     [
         (["aple"], "apple"),
+        (["--dataset"], "name an object: apple"),
+        (["--count", "1"], "name an object: apple"),
+        (["--out", "there", "--json"], "name an object: apple"),
         (["apple", "apple"], "twice"),
         (["apple", "--sise", "3"], "--size"),
         (["apple", "--size"], "--size needs a value"),

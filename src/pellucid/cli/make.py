@@ -92,6 +92,7 @@ def make(
     recipes = _recipes(wanted or [], context.meta["ranges"], context.meta["own"], trust)
     recipes = [r.tied(_ties(tie or [])) for r in recipes]
     if not recipes:
+        _only_listing(context)
         _list(as_json)
         return
     formats = formats or ("none" if dataset else "glb")
@@ -133,6 +134,15 @@ def _registered() -> list[Recipe]:
     from pellucid.synth.table import objects
 
     return [recipe_of(entry) for entry in objects.entries()]
+
+
+def _only_listing(context: typer.Context) -> None:
+    """Options of what is to be made are an error where no object is named."""
+    for parameter in context.command.params:
+        source = context.get_parameter_source(parameter.name or "")
+        if source and source.name == "COMMANDLINE" and parameter.name not in ("wanted", "as_json"):
+            names = ", ".join(r.name for r in _registered())
+            raise BadInput(f"{parameter.opts[0]} makes nothing by itself", cure=f"name an object: {names}")
 
 
 def _recipes(wanted: Sequence[str], ranges: Mapping[str, str], own: set[str], trust: bool) -> list[Recipe]:
