@@ -16,6 +16,7 @@ import pytest
 import pellucid
 from pellucid.cli.main import main
 from pellucid.data.images import read
+from pellucid.synth.folder import thumb
 
 trimesh = pytest.importorskip("trimesh")
 MUSHROOM = Path(pellucid.__file__).parents[2] / "docs" / "recipes" / "mushroom.toml"
@@ -101,6 +102,20 @@ def test_a_data_set(call: object) -> None:
     assert not list(Path("set").rglob("*.glb"))
     assert call(*ask, "--out", "set", "--format", "ply")[0] == 0
     assert len(list(Path("set/models").iterdir())) == 6
+
+
+@pytest.mark.parametrize("more", [["--dataset"], ["--format", "none"]])
+def test_the_sheet_shows_some_of_each_and_says_how_many(more: list[str], call: object) -> None:
+    code, out, err = call("make", "coin", "knife", "--count", 20, "--render", 16, "--samples", 1, *more, "--out", "s")
+    assert code == 0, err
+    assert "36 of 40 shown at a glance" in out
+    sheet = read("s/sheet.png").array
+    places = [sheet[4 + 196 * r :][:192, 4 + 196 * c :][:, :192] for r in range(6) for c in range(6)]
+    rendered = {p.name: read(p).array for p in Path("s").rglob("*-*.png") if p.parent.name != "masks"}
+    for name, first in (("coin", 0), ("knife", 18)):
+        for k in range(18):
+            picture = next(v for n, v in rendered.items() if n in (f"{name}-{k:05d}.png", f"{name}-{k:03d}.png"))
+            assert (places[first + k] == thumb(picture)).all()
 
 
 def test_a_recipe_of_ones_own(call: object) -> None:

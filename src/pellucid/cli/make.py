@@ -120,7 +120,7 @@ def _write(folder: Path, wish: Wish, plan: Plan | None) -> dict[str, Any]:
     if plan is None:
         from pellucid.synth.folder import write_objects
 
-        return {"objects": write_objects(folder, wish)}
+        return write_objects(folder, wish)
     from pellucid.synth.dataset import write_dataset
 
     return write_dataset(folder, wish, plan)
@@ -321,7 +321,8 @@ def _tell(summary: Mapping[str, Any], out: Path, as_json: bool) -> None:
     more = len(summary.get("objects", [])) - 20
     if more > 0:
         print(f"and {more} more")
-    print(f"\nall at a glance: {place / 'sheet.png'}")
+    shown, total = summary["shown"], summary.get("images") or len(summary["objects"])
+    print(f"\n{'all' if shown == total else f'{shown} of {total} shown'} at a glance: {place / 'sheet.png'}")
 
 
 def _counted(counts: Mapping[str, int]) -> str:

@@ -16,12 +16,11 @@ from PIL import Image
 from pellucid.core.errors import BadInput, near
 from pellucid.core.progress import track
 from pellucid.synth import export, truth
-from pellucid.synth.folder import SHOWN, Wish, thumb
+from pellucid.synth.folder import Glance, Wish
 from pellucid.synth.outlines import area, outlines
 from pellucid.synth.recipe import Recipe, stream
 from pellucid.synth.render import Rendered
 from pellucid.synth.scene import Scene
-from pellucid.synth.sheet import sheet
 
 #: A label image has one byte a pixel.
 MOST_KINDS = 255
@@ -105,7 +104,7 @@ def write_dataset(folder: Path, wish: Wish, plan: Plan) -> dict[str, Any]:
     plan.check(wish.recipes)
     with _Lines(folder / ".rows") as rows, _Lines(folder / ".annotations") as annotations:
         told = _Growing(rows, annotations)
-        _write_pictures(folder, wish, plan, told)
+        shown = _write_pictures(folder, wish, plan, told)
         _write_table(folder / "labels.csv", told)
         _write_coco(folder / "coco.json", told, wish.size)
         (folder / "classes.json").write_text(json.dumps(["background", *told.kinds]), encoding="utf-8")
@@ -114,6 +113,7 @@ def write_dataset(folder: Path, wish: Wish, plan: Plan) -> dict[str, Any]:
             _write_yolo(folder, told, list(splits))
         return {
             "images": len(rows),
+            "shown": shown,
             "splits": dict(splits),
             "classes": dict(Counter(r["path"].split("/")[1] for r in rows)),
             "kinds": told.kinds,
@@ -122,10 +122,11 @@ def write_dataset(folder: Path, wish: Wish, plan: Plan) -> dict[str, Any]:
         }
 
 
-def _write_pictures(folder: Path, wish: Wish, plan: Plan, told: _Growing) -> None:
+def _write_pictures(folder: Path, wish: Wish, plan: Plan, told: _Growing) -> int:
+    """The pictures with their models; gives how many are on the sheet."""
     sorted_by = {r.name: r.label for r in wish.recipes}
     digits = max(5, len(str(wish.count - 1)))
-    shown: list[np.ndarray] = []
+    glance = Glance(wish.recipes)
     with (folder / "objects.jsonl").open("w", encoding="utf-8") as lines:
         for scene in track(wish.scenes(), "make", wish.total):
             told.know(scene)
@@ -137,9 +138,10 @@ def _write_pictures(folder: Path, wish: Wish, plan: Plan, told: _Growing) -> Non
             for kind in wish.formats:
                 _placed(folder / "models" / f"{stem}.{kind}").write_bytes(export.encoded(scene, kind))
             lines.write(json.dumps({**scene.facts(), "image": row["path"]}, ensure_ascii=False) + "\n")
-            if len(shown) < SHOWN:
-                shown.append(thumb(picture.image))
-    Image.fromarray(sheet(shown)).save(folder / "sheet.png")
+            if glance.has_place(scene):
+                glance.add(scene, [picture.image])
+    glance.write(folder / "sheet.png")
+    return glance.objects
 
 
 def _row(picture: Rendered, plan: Plan, image: str, mask: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pellucid.synth.recipe import Recipe
 from pellucid.synth.scene import Scene
 from pellucid.synth.sheet import sheet
 
-#: So many pictures are shown on the sheet, at so many pixels a side.
+#: So many pictures are shown on the sheet, shared between the recipes, at so many pixels a side.
 SHOWN, THUMB = 36, 192
 
 
@@ -50,10 +50,34 @@ class Wish:
         return self.count * len(self.recipes)
 
 
-def write_objects(folder: Path, wish: Wish) -> list[dict[str, Any]]:
-    """Fill a folder; gives the facts of each object with the names of its files."""
+class Glance:
+    """The sheet of what was made: the first objects of each recipe, which share its places."""
+
+    def __init__(self, recipes: Sequence[Recipe]):
+        each, more = divmod(SHOWN, len(recipes))
+        self._left = {r.name: max(1, each + (k < more)) for k, r in enumerate(recipes)}
+        self._pictures: list[np.ndarray] = []
+        self.objects = 0
+
+    def has_place(self, scene: Scene) -> bool:
+        """Whether the object is still to be shown."""
+        return self._left[scene.name] > 0
+
+    def add(self, scene: Scene, pictures: Sequence[np.ndarray]) -> None:
+        """Show the object in these pictures."""
+        self._pictures += [thumb(p) for p in pictures]
+        self._left[scene.name] -= len(pictures)
+        self.objects += 1
+
+    def write(self, path: Path) -> None:
+        """The sheet as a file."""
+        Image.fromarray(sheet(self._pictures)).save(path)
+
+
+def write_objects(folder: Path, wish: Wish) -> dict[str, Any]:
+    """Fill a folder; gives the facts of each object with the names of its files, and how many the sheet shows."""
     digits = max(3, len(str(wish.count - 1)))
-    made, shown = [], []
+    made, glance = [], Glance(wish.recipes)
     for scene in track(wish.scenes(), "make", wish.total):
         stem = f"{scene.name}-{scene.number:0{digits}d}"
         pictures = _pictures(scene, wish)
@@ -65,10 +89,10 @@ def write_objects(folder: Path, wish: Wish) -> list[dict[str, Any]]:
         facts = {**scene.facts(), "files": [*models, *(f"{stem}{n}.png" for n in pictures)]}
         export.write_facts(scene, folder / f"{stem}.json")
         made.append({**facts, "files": [*facts["files"], f"{stem}.json"]})
-        if len(shown) < SHOWN:
-            shown += [thumb(p) for p in (pictures or {"": scene.render(THUMB, supersample=2).image}).values()]
-    Image.fromarray(sheet(shown)).save(folder / "sheet.png")
-    return made
+        if glance.has_place(scene):
+            glance.add(scene, list(pictures.values()) or [scene.render(THUMB, supersample=2).image])
+    glance.write(folder / "sheet.png")
+    return {"objects": made, "shown": glance.objects}
 
 
 def _pictures(scene: Scene, wish: Wish) -> dict[str, np.ndarray]:
