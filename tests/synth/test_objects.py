@@ -325,6 +325,7 @@ def test_the_apple_generator_of_the_wish() -> None:
     assert 30 <= one.parameters["size"] <= 50
     assert 3 <= one.parameters["seeds"] <= 8
     assert pellucid.AppleGenerator().recipe is not generator.recipe  # a generator's ranges are its own
+    assert repr(generator).startswith("AppleGenerator(seed=0): size=30..50, seeds=3..8, ")
     assert pellucid.CoinGenerator().set_facing_among("left").generate().labels["facing"] == "left"
     assert "size" in pellucid.KnifeGenerator.set_size_between.__doc__
     with pytest.raises(pellucid.BadInput, match="out of bounds"):

@@ -25,6 +25,10 @@ class Generator:
         self.seed, self._next = seed, 0
         self.recipe = type(self).recipe
 
+    def __repr__(self) -> str:
+        ranges = ", ".join(f"{name}={range_}" for name, range_ in self.recipe.ranges.items())
+        return f"{type(self).__name__}(seed={self.seed}): {ranges}"
+
     def set_between(self, name: str, low: float, high: float) -> Generator:
         """Draw a number from this range, both ends included."""
         self.recipe = self.recipe.with_ranges({name: (low, high)})
