@@ -300,7 +300,7 @@ def test_the_default_network_on_two_photos(default_network: pellucid.Network, ph
 @pytest.mark.slow
 def test_known_architectures(name: str, layers: str | None, activations: set[str], sheet: tuple[int, ...]) -> None:
     net = pellucid.open(name, weights="none")
-    view = look(net, ["example:cat"], layers=layers, units=2)
+    view = look(net, ["example:cat", "example:coffee"], layers=layers, units=2)  # of one, nothing changes
     assert {r["activation"] for r in view.table} == activations
     assert view["filters"].shape == sheet
     assert sum(r["duplicates"] or 0 for r in view.table) == 0  # random weights
