@@ -125,6 +125,8 @@ def test_noise_is_evened_out_on_request() -> None:
     spread = [np.linalg.norm(m.vertices, axis=1).std() for m in (rough, smooth)]
     assert spread[1] < 0.7 * spread[0]
     assert smooth.figures["distance_rms"] > 1.5 * rough.figures["distance_rms"]
+    left = [np.sqrt((m.implicit(points) ** 2).mean()) for m in (rough, smooth)]
+    assert left[1] > 100 * left[0]
 
 
 # -- normals --------------------------------------------------------------------------------------
@@ -239,7 +241,7 @@ from pellucid.surfaces import reconstruct
 points = sphere(50_000) * [1, 2, 1.5]
 made = reconstruct(points)
 assert made.figures["watertight"] and made.figures["components"] == 1
-print(made.figures["volume"] / (4 * np.pi), made.figures["distance_most"])
+print(made.figures["volume"] / (4 * np.pi), made.figures["distance_most"], np.abs(made.implicit(points)).max())
 """
 
 
@@ -248,6 +250,7 @@ def test_fifty_thousand_points_fit_into_memory() -> None:
     here = Path(__file__).parents[1]
     done = subprocess.run([sys.executable, "-c", _LARGE, str(here)], capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stderr[-2000:]
-    ratio, off = map(float, done.stdout.split())
+    ratio, off, left = map(float, done.stdout.split())
     assert ratio == pytest.approx(1, abs=0.002)
     assert off < 0.01
+    assert left < 1e-9
