@@ -1,0 +1,183 @@
+"""A data set: pictures or matrices, what is known of each, and which belong together."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from pellucid.core.errors import BadInput, near
+from pellucid.core.types import Sample
+from pellucid.data.reading import read
+
+#: The names of splits, in their order; rows of another name are kept out of training and may be evaluated by name.
+SPLITS = ("train", "val", "test")
+
+
+class Items(Protocol):
+    """Pictures or matrices by number, each read when it is asked for. Files and Stack are the two kinds."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, i: int) -> Sample: ...
+
+    def name(self, i: int) -> str:
+        """Where number ``i`` is: a path, or a place in a file of many."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """One file an item."""
+
+    paths: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, i: int) -> Sample:
+        return read(self.paths[i])
+
+    def name(self, i: int) -> str:
+        """The file's path."""
+        return self.paths[i]
+
+    def take(self, rows: Sequence[int]) -> Files:
+        """Those of these numbers, in this order."""
+        return Files(tuple(self.paths[r] for r in rows))
+
+
+@dataclass(frozen=True, eq=False)
+class Stack:
+    """Many in one array: [item, height, width] or [item, height, width, channel], uint8 pixels or a matrix's numbers.
+
+    numbers: the place of each in the file that they came from.
+    """
+
+    array: np.ndarray
+    source: str
+    numbers: np.ndarray
+
+    @classmethod
+    def of(cls, array: np.ndarray, source: str) -> Stack:
+        """All of an array."""
+        return cls(array, source, np.arange(len(array)))
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, i: int) -> Sample:
+        axes = ("height", "width", "channel")[: self.array.ndim - 1]
+        return Sample(self.array[i], axes, source=self.name(i))
+
+    def name(self, i: int) -> str:
+        """``digits.npz[17]``."""
+        return f"{self.source}[{self.numbers[i]}]"
+
+    def take(self, rows: Sequence[int]) -> Stack:
+        """Those of these numbers, in this order."""
+        places = np.asarray(rows, dtype=np.int64)
+        return Stack(self.array[places], self.source, self.numbers[places])
+
+
+@dataclass(frozen=True, eq=False)
+class Boxes:
+    """The boxes of one picture: [k, 4] as x0, y0, x1, y1 in its pixels, and what is in each."""
+
+    corners: np.ndarray
+    kinds: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a data set. where: the table's row or the file. fatal: training cannot begin with it."""
+
+    where: str
+    what: str
+    fatal: bool = True
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Pictures or matrices with what is known of each; every sequence has one entry an item.
+
+    source: what was opened. columns: the cells of the table as text, "" where nothing is known. label: the column that
+    says what to learn where nobody names one. split: "train", "val", "test" or another name; None where the data do
+    not say. group: what may not be parted between splits (a patient, an original and its mirror image); None where
+    each stands alone. rows: where each is told of ("labels.csv, row 12"). boxes, points [k, 2] in pixels, masks
+    (paths): None where there are none at all, an entry of None where nothing is known of one. problems: those
+    that were found while reading the tables.
+    """
+
+    source: str
+    items: Files | Stack
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    label: str | None = None
+    split: tuple[str, ...] | None = None
+    group: tuple[str, ...] | None = None
+    rows: tuple[str, ...] = ()
+    boxes: tuple[Boxes | None, ...] | None = None
+    points: tuple[np.ndarray | None, ...] | None = None
+    masks: tuple[str | None, ...] | None = None
+    problems: tuple[Problem, ...] = ()
+
+    def __post_init__(self) -> None:
+        per_item = {"split": self.split, "group": self.group, "rows": self.rows or None, **self.columns}
+        per_item |= {"boxes": self.boxes, "points": self.points, "masks": self.masks}
+        for name, values in per_item.items():
+            if values is not None and len(values) != len(self.items):
+                raise BadInput(f"{len(values)} entries of {name!r} for {len(self.items)} items", where=self.source)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, i: int) -> Sample:
+        return self.items[i]
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self.items[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        known = ", ".join(self.columns) or "nothing known of them"
+        return f"Dataset({self.source}: {len(self)} items; {known})"
+
+    def names(self) -> tuple[str, ...]:
+        """Where each item is."""
+        return tuple(self.items.name(i) for i in range(len(self)))
+
+    def row(self, i: int) -> str:
+        """Where item ``i`` is told of, for messages."""
+        return self.rows[i] if self.rows else self.items.name(i)
+
+    def take(self, rows: Sequence[int]) -> Dataset:
+        """The items of these numbers, in this order, with all that is known of them."""
+        rows = [int(r) for r in rows]
+        some = lambda values: None if values is None else tuple(values[r] for r in rows)  # noqa: E731
+        return dataclasses.replace(
+            self,
+            items=self.items.take(rows),
+            columns={name: tuple(cells[r] for r in rows) for name, cells in self.columns.items()},
+            split=some(self.split),
+            group=some(self.group),
+            rows=some(self.rows) if self.rows else (),
+            boxes=some(self.boxes),
+            points=some(self.points),
+            masks=some(self.masks),
+            problems=(),
+        )
+
+    def where(self, split: str) -> Dataset:
+        """The items of one split; an error where there are none."""
+        if self.split is None or split not in self.split:
+            known = sorted(set(self.split or ()))
+            cure = near(split, known) if known else "add a column 'split' with train, val and test"
+            raise BadInput(f"no item is in the split {split!r}", where=self.source, cure=cure)
+        return self.take([i for i, s in enumerate(self.split) if s == split])
+
+    def column(self, name: str) -> tuple[str, ...]:
+        """A column's cells; an unknown name is an error with the near ones."""
+        if name not in self.columns:
+            raise BadInput(f"there is no column {name!r}", where=self.source, cure=near(name, self.columns))
+        return self.columns[name]

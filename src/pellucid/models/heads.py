@@ -1,0 +1,106 @@
+"""The last layer of a network, put in place for what it is to answer.
+
+A head is named by its kind and its width, so that a run's config can build the same network again.
+"""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from pellucid.core.errors import BadInput, near
+from pellucid.models.layers import Layer
+from pellucid.models.network import Network
+
+
+@dataclass(frozen=True)
+class Head:
+    """kind: a name in ``KINDS``. outputs: how many numbers it gives a sample."""
+
+    kind: str
+    outputs: int
+
+
+class Thresholds(nn.Module):
+    """One score [n, 1] against thresholds: score + offsets, [n, count]. Offsets fall, as those of a sorted scale do.
+
+    offsets = first − cumulative softplus(steps), so that P(y > k) = sigmoid(output k) never increases with k.
+    """
+
+    def __init__(self, count: int):
+        super().__init__()
+        # Evenly spaced from about +1 to −1: nobody knows better before training.
+        self.first = nn.Parameter(torch.tensor([1.0 if count > 1 else 0.0]))
+        gap = torch.full((max(0, count - 1),), 2.0 / max(1, count - 1))
+        self.steps = nn.Parameter(torch.log(torch.expm1(gap)))
+
+    def forward(self, score: Tensor) -> Tensor:
+        """Add the offsets."""
+        falls = nn.functional.softplus(self.steps).cumsum(0)
+        return score + torch.cat([self.first, self.first - falls])
+
+
+class Offsets(nn.Module):
+    """One score [n, 1] with a free offset for each threshold: score + offsets, [n, count], as CORAL has it."""
+
+    def __init__(self, count: int):
+        super().__init__()
+        # As in the paper's own code: from 1 falling to near 0, so that the probabilities begin in order.
+        self.offsets = nn.Parameter(torch.arange(count, 0, -1).float() / count)
+
+    def forward(self, score: Tensor) -> Tensor:
+        """Add the offsets."""
+        return score + self.offsets
+
+
+def _linear(width: int, outputs: int) -> nn.Module:
+    return nn.Linear(width, outputs)
+
+
+def _coral(width: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(width, 1), Offsets(outputs))
+
+
+def _cumulative(width: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Linear(width, 1), Thresholds(outputs))
+
+
+#: What makes a head for features of some width.
+KINDS: dict[str, Callable[[int, int], nn.Module]] = {"linear": _linear, "coral": _coral, "cumulative": _cumulative}
+
+
+def make_head(head: Head, width: int) -> nn.Module:
+    """The head for features [n, width], its weights drawn from torch's generator."""
+    if head.kind not in KINDS:
+        raise BadInput(f"unknown head {head.kind!r}", cure=near(head.kind, KINDS))
+    return KINDS[head.kind](width, head.outputs)
+
+
+def head_place(network: Network) -> Layer:
+    """The linear layer that gives the network's output, which a head takes the place of."""
+    used = [layer for layer in network.tree() if layer.calls and layer.leaf]
+    linear = [layer for layer in used if isinstance(network.module.get_submodule(layer.name), nn.Linear)]
+    last = max(linear, key=lambda layer: layer.order, default=None)
+    behind = [layer for layer in used if last is None or (layer.order > last.order and layer.own_parameters)]
+    if last is None or behind or len(last.input_shape or ()) != 1:
+        cure = "choose a network that ends in a linear layer over pooled features (see pellucid layers)"
+        raise BadInput("there is no last linear layer that a new head could replace", where=network.name, cure=cure)
+    return last
+
+
+def with_head(network: Network, head: Head, *, seed: int = 0) -> Network:
+    """The network on a copy of its module whose last linear layer is the head, drawn with the seed."""
+    place = head_place(network)
+    module = copy.deepcopy(network.module)
+    old = module.get_submodule(place.name)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        new = make_head(head, old.in_features).to(network.device, network.dtype)  # type: ignore[arg-type]
+    parent, _, child = place.name.rpartition(".")
+    setattr(module.get_submodule(parent), child, new)
+    return dataclasses.replace(network, module=module, classes=None, _cache={})

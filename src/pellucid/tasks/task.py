@@ -1,0 +1,130 @@
+"""What a task is: from the cells of a table to targets, from a network's outputs to decisions and their worth."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from pellucid.core.errors import BadInput
+from pellucid.data.dataset import Dataset
+from pellucid.models.heads import Head
+
+#: A table's cells by column, one text an item.
+Columns = Mapping[str, Sequence[str]]
+
+#: A missing label among class numbers; among floats it is NaN.
+MISSING = -1
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """What the labels' columns can hold, found once in all the data: plain values, so that a run's config keeps it.
+
+    values: the different cells of each column without the empty one, numbers in their order, else by the alphabet.
+    rows: how many cells of each are filled. combinations: the different rows of these columns among the training
+    items, with how often each is there.
+    """
+
+    values: Mapping[str, tuple[str, ...]]
+    rows: int
+    combinations: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The labels' columns, in the order in which they were named."""
+        return tuple(self.values)
+
+    def only(self, what: str) -> str:
+        """The one column of a task that takes one; an error where there are several."""
+        if len(self.columns) != 1:
+            cure = "name one with --label, or use --task multigroup for several"
+            raise BadInput(f"{what} learns one column, and {len(self.columns)} were named", cure=cure)
+        return self.columns[0]
+
+
+@dataclass(frozen=True)
+class Metric:
+    """How good decisions are. compute: ``compute(truth, probabilities, decisions)`` → a number, all three numpy arrays
+    [n, …] as the task makes them; NaN where it is not defined. higher: whether more is better. words: what it is.
+    """
+
+    compute: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
+    words: str
+    higher: bool = True
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task, made for what the labels of one data set can be. All functions are pure; n is the number of items.
+
+    kind: its registered name. classes: what each column of ``probabilities`` is about. head: the network's last layer.
+    output, outputs: the kind and the names of the network's outputs, as ``Network`` has them (None: no names).
+    encode: columns → targets [n] (class numbers, MISSING) or [n, k] (floats, NaN where missing).
+    loss: outputs [n, O], targets → [n], each item's own loss (0 where its label is missing).
+    probabilities: outputs [n, O] → [n, len(classes)], for whatever is decided from them.
+    rule: what decisions need besides, in its untuned form (thresholds, say); plain values.
+    tune: probabilities, targets → a rule, from validation items alone; None where there is nothing to tune.
+    decide: probabilities, rule → decisions, int [n] or [n, k].
+    say: one item's decisions [k] or () → words; of its target too, which is of the same form.
+    metrics: by name; primary: the one by which the best epoch is kept, and alternatives are compared.
+    notes: what a user should know (a shifted logit, a rare class).
+    """
+
+    kind: str
+    options: Mapping[str, Any]
+    vocabulary: Vocabulary
+    classes: tuple[str, ...]
+    head: Head
+    output: str
+    outputs: tuple[str, ...] | None
+    encode: Callable[[Columns], Tensor]
+    loss: Callable[[Tensor, Tensor], Tensor]
+    probabilities: Callable[[Tensor], Tensor]
+    decide: Callable[[np.ndarray, Mapping[str, Any]], np.ndarray]
+    say: Callable[[np.ndarray], str]
+    metrics: Mapping[str, Metric]
+    primary: str
+    rule: Mapping[str, Any] = field(default_factory=dict)
+    tune: Callable[[np.ndarray, np.ndarray], Mapping[str, Any]] | None = None
+    notes: tuple[str, ...] = ()
+
+    def tuned(self, probabilities: np.ndarray, targets: np.ndarray) -> Mapping[str, Any]:
+        """The rule for decisions, tuned on validation items where the task can be tuned."""
+        return self.rule if self.tune is None or not len(targets) else self.tune(probabilities, targets)
+
+    def scores(
+        self, targets: np.ndarray, probabilities: np.ndarray, rule: Mapping[str, Any] | None = None
+    ) -> dict[str, float]:
+        """Every metric by name."""
+        decisions = self.decide(probabilities, self.rule if rule is None else rule)
+        return {name: m.compute(targets, probabilities, decisions) for name, m in self.metrics.items()}
+
+
+def vocabulary_of(data: Dataset, labels: Sequence[str], training: Sequence[int]) -> Vocabulary:
+    """What the columns ``labels`` hold; training: the numbers of the items that combinations are counted among.
+
+    Raises BadInput for an unknown column, or one without a single filled cell.
+    """
+    values, filled = {}, 0
+    for label in labels:
+        cells = [c for c in data.column(label) if c]
+        if not cells:
+            raise BadInput(f"column {label!r} is empty", where=data.source, cure="name another with --label")
+        values[label], filled = in_order(set(cells)), filled + len(cells)
+    combinations: dict[tuple[str, ...], int] = {}
+    for i in training:
+        row = tuple(data.columns[label][i] for label in labels)
+        combinations[row] = combinations.get(row, 0) + 1
+    return Vocabulary(values, filled, combinations)
+
+
+def in_order(values: set[str]) -> tuple[str, ...]:
+    """Numbers by size, texts by the alphabet."""
+    try:
+        return tuple(sorted(values, key=lambda v: (float(v), v)))
+    except ValueError:
+        return tuple(sorted(values))
