@@ -113,7 +113,7 @@ def _kind(network: Network, of: Of) -> Kind:
 
 
 def _squash(network: Network, of: Of) -> Callable[[Tensor], Tensor] | None:
-    logits = network.output in ("logits", "multilabel")
+    logits = network.output in ("logits", "multilabel", "groups")
     return network.probabilities if logits and of == "probability" else None
 
 
@@ -167,7 +167,9 @@ def _one_each(wanted: Any, count: int) -> list[Any]:
 @torch.no_grad()
 def _best(network: Network, x: Tensor) -> Tensor:
     size = network.batch_size(x, gradient=False)
-    return torch.cat([first_tensor(network(part)).argmax(1) for part in x.split(size)])
+    scores = torch.cat([first_tensor(network(part)) for part in x.split(size)])
+    # Scores of different groups cannot be compared, their probabilities can.
+    return (network.probabilities(scores) if network.output == "groups" else scores).argmax(1)
 
 
 def _index(network: Network, wanted: Any, outputs: int) -> int:

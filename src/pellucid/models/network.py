@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from pellucid.core.errors import BadInput, near
 from pellucid.models.capture import capture
 from pellucid.models.grids import Grid
+from pellucid.models.groups import best_of_groups_first, softmax_of_groups
 from pellucid.models.inputs import InputSpec
 from pellucid.models.layers import Layer, find, layer_tree, stage_names
 from pellucid.models.memory import batch_size
@@ -32,8 +33,8 @@ from pellucid.version import __version__
 class Network:
     """A module with what is needed to use it: its input, its classes, what it puts out.
 
-    output: "logits" (scores a class, before the softmax), "multilabel" (scores before a sigmoid each),
-    "probabilities" or "values" (regression).
+    output: "logits" (scores a class, before the softmax), "multilabel" (scores before a sigmoid each), "groups"
+    (several softmaxes, whose widths in order are ``groups``), "probabilities" or "values" (regression).
     classes: names by output index; a name may list synonyms with commas; None where unknown.
     weights: in words, where the weights came from. parts: which piece of the module is run, if not all.
     """
@@ -46,6 +47,7 @@ class Network:
     weights: str = "as given"
     preparation: Prepared | None = None
     parts: tuple[Part, ...] = ()
+    groups: tuple[int, ...] = ()
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __call__(self, x: Tensor) -> Any:
@@ -210,7 +212,8 @@ class Network:
     def predict(self, x: Tensor, *, top: int = 5) -> list[list[tuple[int, str, float]]]:
         """The best outputs of each sample of ``x`` [N, C, H, W] as (index, name, probability).
 
-        A regression network gives its values instead of probabilities, in the order of the outputs.
+        A regression network gives its values instead of probabilities, in the order of the outputs; one with groups
+        each group's best, the surest first, and then the others.
         """
         x = x.to(self.device, self.dtype)
         with untouched(self.module):
@@ -222,19 +225,25 @@ class Network:
         if self.output == "values":
             return [[(i, self.class_name(i), float(v)) for i, v in enumerate(row[:top])] for row in output]
         shares = self.probabilities(output)
-        best = shares.topk(min(top, shares.shape[1]), dim=1)
+        if self.output == "groups":
+            indices = best_of_groups_first(shares, self.groups)[:, :top]
+        else:
+            indices = shares.topk(min(top, shares.shape[1]), dim=1).indices
         return [
             [(int(i), self.class_name(int(i)), float(p)) for p, i in zip(ps, rows, strict=True)]
-            for ps, rows in zip(best.values, best.indices, strict=True)
+            for ps, rows in zip(shares.gather(1, indices), indices, strict=True)
         ]
 
     def probabilities(self, output: Tensor) -> Tensor:
         """Each class's probability from the module's output [N, classes], within its own sample.
 
-        Of logits the softmax, or the sigmoid where there is one output or the classes do not exclude each other.
+        Of logits the softmax (within each group, where there are groups), or the sigmoid where there is one output or
+        the classes do not exclude each other.
         """
         if self.output == "probabilities":
             return output
+        if self.output == "groups":
+            return softmax_of_groups(output, self.groups)
         independent = self.output == "multilabel" or output.shape[1] == 1
         return output.sigmoid() if independent else output.softmax(1)
 
@@ -247,6 +256,9 @@ class Network:
         if self.classes is not None and len(self.classes) != output.shape[1]:
             what = f"{len(self.classes)} class names for {output.shape[1]} outputs"
             raise BadInput(what, where=self.name, cure="give one name for each output, in their order")
+        if self.output == "groups" and sum(self.groups) != output.shape[1]:
+            what = f"groups of {' + '.join(map(str, self.groups)) or 'no'} outputs for {output.shape[1]}"
+            raise BadInput(what, where=self.name, cure="pass groups=, the width of each group in order")
 
     def class_name(self, index: int) -> str:
         """The first of the class's names (with its index where two share it), or ``output 7`` without names."""

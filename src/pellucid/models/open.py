@@ -15,7 +15,7 @@ from pellucid.models.network import Network
 from pellucid.models.sources.table import Request, open_named
 
 DEFAULT = "efficientnet_lite0"
-OUTPUTS = ("logits", "multilabel", "probabilities", "values")
+OUTPUTS = ("logits", "multilabel", "groups", "probabilities", "values")
 
 
 def open(
@@ -25,6 +25,7 @@ def open(
     input: InputSpec | None = None,
     classes: Sequence[str] | None = None,
     output: str | None = None,
+    groups: Sequence[int] | None = None,
     architecture: str | None = None,
     device: str | None = None,
     trust: bool = False,
@@ -36,14 +37,18 @@ def open(
     "file:PATH" with ``architecture`` (one of these names), or any ``nn.Module`` with ``input``.
     weights: "default" for pretrained ones, "none" for random ones, drawn with ``seed``.
     input: size, mean, std and range of what it is fed; known for named models.
-    classes: names of the outputs in order. output: "logits" (the default for a module),
-    "probabilities" or "values". device: "auto", "cpu" or "cuda"; None leaves it where it is.
+    classes: names of the outputs in order. output: "logits" (the default for a module), "multilabel" (a sigmoid
+    each), "groups" (several softmaxes; groups: how wide each is, in order), "probabilities" or "values".
+    device: "auto", "cpu" or "cuda"; None leaves it where it is.
     trust: unpickle what ``file:`` names, which runs its code.
 
     Raises BadInput for an unknown name, weights that cannot be had or do not fit, a refused pickle.
     """
     if output is not None and output not in OUTPUTS:
         raise BadInput(f"output is {output!r}", cure=near(output, OUTPUTS))
+    if (output == "groups") != bool(groups):
+        cure = 'pass both, output="groups" and groups=(3, 4), the width of each'
+        raise BadInput(f"output is {output!r} and groups are {groups}", cure=cure)
     if weights not in ("default", "none"):
         raise BadInput(f"weights is {weights!r}", cure="pass 'default', 'none', or open 'file:PATH' with architecture=")
     if architecture is not None and not isinstance(architecture, str):
@@ -58,7 +63,8 @@ def open(
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             network = open_named(Request(model, weights, None, architecture, names, input, trust))
-    asked = {"output": output, "classes": names, "input": input}
+    widths = tuple(groups) if groups else None
+    asked = {"output": output, "groups": widths, "classes": names, "input": input}
     changes: dict[str, Any] = {k: v for k, v in asked.items() if v is not None}
     if changes:
         network = dataclasses.replace(network, **changes, _cache={})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from pellucid.core.errors import BadInput
+from pellucid.models.groups import log_softmax_of_groups
 from pellucid.models.network import Network
 from pellucid.training.initialise import expected_loss
 
@@ -20,13 +22,15 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 @dataclass(frozen=True)
 class Task:
     """loss: its name, compute: ``compute(output, target)``. chance: what it is for a network that knows nothing;
-    None where that depends on the targets. classes: how many there are; None for values.
+    None where that depends on the targets. classes: how many there are; None for values. groups: how many answers
+    each of several questions has, whose targets are [n, groups]; ``classes`` then counts their combinations.
     """
 
     loss: str
     compute: Loss
     chance: float | None
     classes: int | None
+    groups: tuple[int, ...] = ()
 
 
 def task_of(network: Network, output: Tensor) -> Task:
@@ -36,6 +40,10 @@ def task_of(network: Network, output: Tensor) -> Task:
     count = output.shape[1]
     if network.output == "multilabel" or count == 1:
         return Task("binary cross entropy", F.binary_cross_entropy_with_logits, expected_loss(2), count)
+    if network.output == "groups":
+        compute = lambda o, t: F.nll_loss(log_softmax_of_groups(o, network.groups), t) * len(network.groups)  # noqa: E731
+        count = math.prod(network.groups)
+        return Task("cross entropy of groups", compute, expected_loss(count), count, network.groups)
     if network.output == "probabilities":
         compute = lambda p, t: F.nll_loss(p.clamp(min=1e-12).log(), t)  # noqa: E731
         return Task("cross entropy", compute, expected_loss(count), count)
@@ -49,6 +57,9 @@ def drawn(task: Task, output: Tensor, seed: int) -> Tensor:
         return torch.randn(output.shape, generator=generator).to(output)
     if task.loss == "binary cross entropy":
         return torch.randint(0, 2, output.shape, generator=generator).to(output)
+    if task.groups:
+        each = [torch.randint(0, width, (len(output),), generator=generator) for width in task.groups]
+        return torch.stack(each, 1).to(output.device)
     shape = (output.shape[0], *output.shape[2:])
     return torch.randint(0, task.classes, shape, generator=generator).to(output.device)
 

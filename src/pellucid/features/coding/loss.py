@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from pellucid.core.errors import BadInput, near
+from pellucid.models.groups import log_softmax_of_groups
 from pellucid.models.network import Network
 
 Kind = Literal["reconstruction", "classes", "output"]
@@ -79,7 +80,9 @@ class Loss:
         return flat / math.sqrt(flat.shape[1])
 
     def _logs(self, answer: Tensor) -> Tensor:
-        """Log-probabilities [n, classes, questions]: places of a map, or labels that do not exclude each other."""
+        """Log-probabilities [n, classes, questions]: places of a map, labels that do not exclude each other, groups."""
+        if self.network.output == "groups":
+            return log_softmax_of_groups(answer, self.network.groups)
         independent = self.network.output == "multilabel" or answer.shape[1] == 1
         answer = answer.flatten(2) if answer.ndim > 2 else answer[:, :, None]
         if self.network.output == "probabilities":
@@ -104,7 +107,7 @@ def choose_loss(network: Network, x: Tensor, answer: Tensor, *, kind: str, label
     if kind == "reconstruction" and labelled:
         raise BadInput("a reconstruction is held against the input, not against labels", cure="leave the labels away")
     loss = Loss(kind, labelled, network)  # type: ignore[arg-type]
-    if labelled and (answer.ndim != 2 or (kind == "classes" and network.output == "multilabel")):
+    if labelled and (answer.ndim != 2 or (kind == "classes" and network.output in ("multilabel", "groups"))):
         what = f"the output {tuple(answer.shape[1:])} answers more than one question a sample, and labels answer one"
         raise BadInput(what, where=network.name, cure="leave the labels away: the network's own answer is then kept")
     return loss

@@ -206,7 +206,7 @@ def _loss_words(view: View) -> Iterator[Sentence]:
     if chance is None:
         yield Sentence("fact", f"{said}.")
         return
-    name = f"ln {options['classes']}" if options["loss_name"] == "cross entropy" else "ln 2"
+    name = f"ln {options['classes']}" if options["loss_name"].startswith("cross entropy") else "ln 2"
     yield Sentence("fact", f"{said}; a network that knows nothing and says so has {name} = {number(chance)}.")
     grave = any(p["grave"] for p in options["problems"])
     if loss is not None and loss > 2 * chance and not grave:
