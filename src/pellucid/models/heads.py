@@ -50,7 +50,7 @@ class Offsets(nn.Module):
 
     def __init__(self, count: int):
         super().__init__()
-        # As in the paper's own code: from 1 falling to near 0, so that the probabilities begin in order.
+        # As in the paper's own code: from 1 falling to 1/count, so that the probabilities begin in order.
         self.offsets = nn.Parameter(torch.arange(count, 0, -1).float() / count)
 
     def forward(self, score: Tensor) -> Tensor:
@@ -63,11 +63,12 @@ def _linear(width: int, outputs: int) -> nn.Module:
 
 
 def _coral(width: int, outputs: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(width, 1), Offsets(outputs))
+    # The score has no bias: the offsets shift it already, and two that do the same have no answer of their own.
+    return nn.Sequential(nn.Linear(width, 1, bias=False), Offsets(outputs))
 
 
 def _cumulative(width: int, outputs: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(width, 1), Thresholds(outputs))
+    return nn.Sequential(nn.Linear(width, 1, bias=False), Thresholds(outputs))
 
 
 #: What makes a head for features of some width.

@@ -62,7 +62,8 @@ class Task:
     """A task, made for what the labels of one data set can be. All functions are pure; n is the number of items.
 
     kind: its registered name. classes: what each column of ``probabilities`` is about. head: the network's last layer.
-    output, outputs: the kind and the names of the network's outputs, as ``Network`` has them (None: no names).
+    output, outputs: the kind and the names of the network's outputs, as ``Network`` has them (None: no names); groups:
+    how many of them each softmax has, where there are several.
     encode: columns → targets [n] (class numbers, MISSING) or [n, k] (floats, NaN where missing).
     loss: outputs [n, O], targets → [n], each item's own loss (0 where its label is missing).
     probabilities: outputs [n, O] → [n, len(classes)], for whatever is decided from them.
@@ -90,6 +91,7 @@ class Task:
     primary: str
     rule: Mapping[str, Any] = field(default_factory=dict)
     tune: Callable[[np.ndarray, np.ndarray], Mapping[str, Any]] | None = None
+    groups: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 
     def tuned(self, probabilities: np.ndarray, targets: np.ndarray) -> Mapping[str, Any]:

@@ -33,9 +33,13 @@ class Request:
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """names: lists what the source can open without a file (the part behind the prefix)."""
+    """names: lists what the source can open without a file (the part behind the prefix).
+
+    alone: its own name is a model too, for which nothing stands behind the prefix.
+    """
 
     names: Callable[[], Sequence[str]]
+    alone: bool = False
 
 
 sources: Registry[SourceFacts] = Registry(
@@ -49,7 +53,7 @@ BARE = "builtin"
 def open_named(request: Request) -> Network:
     """Open ``prefix:rest`` through the source of that prefix, a bare name through the built-in one."""
     prefix, colon, rest = request.name.partition(":")
-    if not colon:
+    if not colon and not (prefix in sources and sources[prefix].facts.alone):
         prefix, rest = BARE, request.name
     elif prefix == BARE or prefix not in sources:
         known = ", ".join(f"{s}:" for s in sources if s != BARE)
@@ -62,6 +66,7 @@ def listed() -> list[str]:
     names = list(sources[BARE].facts.names())
     for entry in sources.entries():
         if entry.name != BARE:
+            names += [entry.name] if entry.facts.alone else []
             names += [f"{entry.name}:{n}" for n in entry.facts.names()]
     return names
 

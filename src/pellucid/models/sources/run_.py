@@ -1,0 +1,61 @@
+"""``run:FOLDER``: the best network of a training, from the folder that it wrote."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from pellucid.core.errors import BadInput
+from pellucid.models.heads import Head, with_head
+from pellucid.models.inputs import InputSpec
+from pellucid.models.network import Network
+from pellucid.models.sources.table import Request, open_named, sources
+from pellucid.models.weights import load_by_name, read_state_dict
+
+WEIGHTS = "best.safetensors"
+
+
+@sources.register("run", names=lambda: ())
+def open_run(request: Request) -> Network:
+    """What ``pellucid train`` has trained."""
+    folder = Path(request.name).expanduser()
+    told = _told(folder)
+    if request.weights == "none":
+        cure = "leave weights='none' (--weights) away"
+        raise BadInput("a run is opened for its weights", where=f"run:{request.name}", cure=cure)
+    try:
+        spec = InputSpec(**_spec(told["input"]))
+        head, model = Head(**told["head"]), str(told["model"])
+        facts = {"output": told["output"], "classes": tuple(told["outputs"]) or None}
+        groups = tuple(told.get("groups", ()))
+    except (KeyError, TypeError) as error:
+        raise BadInput(f"its config.toml lacks {error}", where=folder, cure="restore it, or train again") from error
+    if request.architecture is not None:
+        model = request.architecture
+    network = open_named(Request(model, weights="none", input=spec, outputs=head.outputs))
+    network = with_head(dataclasses.replace(network, input=spec), head)
+    load_by_name(network.module, read_state_dict(folder / WEIGHTS), where=str(folder / WEIGHTS))
+    name = f"run:{request.name}"
+    return dataclasses.replace(network, name=name, weights=WEIGHTS, groups=groups, **facts)
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    path = folder / "config.toml"
+    if not path.is_file():
+        cure = "name a folder that pellucid train has written"
+        raise BadInput("this is no run: there is no config.toml in it", where=folder, cure=cure)
+    if not (folder / WEIGHTS).is_file():
+        cure = "let it train to the end of its first epoch (pellucid train … --resume)"
+        raise BadInput("this run has no weights yet", where=folder, cure=cure)
+    try:
+        return dict(tomllib.loads(path.read_text(encoding="utf-8"))["network"])
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise BadInput(f"it cannot be read ({error})", where=path, cure="restore it, or train again") from error
+
+
+def _spec(plain: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no None: what is not there was None (a matrix's range, no crop)."""
+    lists = {n: tuple(v) if isinstance(v, list) else v for n, v in plain.items()}
+    return {"range": None, "crop": None, **lists}

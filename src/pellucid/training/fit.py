@@ -1,0 +1,281 @@
+"""The loop: plain torch, epoch by epoch, the same again from any step where it was interrupted.
+
+Whatever is drawn (the order, augmentation, dropout) is drawn from (seed, epoch, step), so a state is the weights, the
+optimizer and two numbers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from pellucid.core.errors import BadInput, PellucidError
+from pellucid.core.progress import track
+from pellucid.models.network import Network, first_tensor
+from pellucid.tasks.task import Task
+from pellucid.training.answering import outputs_of
+from pellucid.training.augment import augmented
+from pellucid.training.clipping import gradient_norm
+from pellucid.training.examples import Codes, Examples
+from pellucid.training.nonfinite import NonFinite
+from pellucid.training.plan import Plan
+from pellucid.training.transfer import Learners, freeze, groups, training_mode
+from pellucid.training.watch import watch
+
+#: Momentum of SGD; the share of the steps over which the learning rate rises at first.
+MOMENTUM, WARMUP = 0.9, 0.05
+
+_OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
+    "adamw": torch.optim.AdamW,
+    "adam": torch.optim.Adam,
+    "sgd": lambda groups: torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True),
+}
+
+Row = dict[str, Any]
+
+
+@dataclass
+class State:
+    """Where a training stands: what comes next (epoch and step, from 0), what was seen, the best so far.
+
+    seen: the running sums of the epoch's loss; outputs of its training items by place, NaN where none was made yet.
+    best_epoch counts from 1; 0 is before any.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    loss: float = 0.0
+    seen: Tensor = field(default_factory=lambda: torch.empty(0))
+    rows: list[Row] = field(default_factory=list)
+    best: float = -math.inf
+    best_epoch: int = 0
+    stopped: str = ""
+
+
+class Loop:
+    """A training under way. module: learns, in place. kept: the weights of the best epoch so far.
+
+    on_step: called after each step, on_epoch with each epoch's row; either may raise to end it, and ``state`` is then
+    whole.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        task: Task,
+        chosen: Learners,
+        plan: Plan,
+        train: Examples | Codes,
+        val: Examples | Codes,
+    ):
+        self.network, self.task, self.chosen, self.plan = network, task, chosen, plan
+        self.train, self.val, self.module = train, val, network.module
+        self.state = State()
+        self.device = network.device
+        epochs = plan.epochs or 0
+        self.steps = max(1, math.ceil(len(train) / plan.batch))
+        self.total = epochs * self.steps
+        rate = plan.lr if isinstance(plan.lr, float | int) else 1e-3
+        found = groups(self.module, chosen, rate, plan.backbone_lr, plan.weight_decay)
+        self.optimizer = _OPTIMIZERS[plan.optimizer](found)
+        self._rates = [group["lr"] for group in self.optimizer.param_groups]
+        self.kept = weights_of(self.module)
+        self.mixed = mixed_type(plan, self.device)
+        self._batches: Sequence[Tensor] = ()
+        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.mixed is torch.float16)
+
+    # -- one step -----------------------------------------------------------------------------------
+
+    @property
+    def probing(self) -> bool:
+        """Whether the head alone learns in this epoch."""
+        return self.state.epoch < self.plan.probe_epochs
+
+    def _loss(self, places: Tensor) -> tuple[Tensor, Tensor]:
+        """The batch's mean loss and its outputs, everything drawn from (seed, epoch, step)."""
+        number = seed_of(self.plan.seed, self.state.epoch, self.state.step)
+        torch.manual_seed(number)
+        x = self.train.x(places, self.device)
+        x = augmented(x, self.plan.augment, torch.Generator().manual_seed(number))
+        with torch.autocast(self.device.type, self.mixed or torch.float32, enabled=self.mixed is not None):
+            output = first_tensor(self.module(x))
+        output = output.float()
+        return self.task.loss(output, self.train.targets[places].to(self.device)).mean(), output
+
+    def _backward(self, places: Tensor) -> tuple[float, Tensor, float]:
+        """Loss, outputs and the gradient's norm; the gradients are in place."""
+        self.optimizer.zero_grad(set_to_none=True)
+        loss, output = self._loss(places)
+        self.scaler.scale(loss).backward()
+        self.scaler.unscale_(self.optimizer)
+        if self.plan.clip is None:
+            norm = gradient_norm(self.module)
+        else:
+            norm = float(nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip))
+        return float(loss.detach()), output.detach(), norm
+
+    def _step(self, places: Tensor) -> float:
+        """One step of the optimizer; the gradient's norm. A number that is not finite is told before any is used."""
+        state = self.state
+        factor = rate_factor(self.plan.schedule, state.epoch * self.steps + state.step, self.total)
+        for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
+        loss, output, norm = self._backward(places)
+        sound = math.isfinite(loss) and (math.isfinite(norm) or self.scaler.is_enabled())
+        if self.plan.watch and not sound:
+            self._explain(places)
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        state.loss += loss * len(places)
+        state.seen[places] = output.to("cpu", torch.float32)
+        state.step += 1
+        return norm
+
+    def _explain(self, places: Tensor) -> None:
+        """Run the step again under watch, which names who made the first number that is not finite."""
+        where = f"epoch {self.state.epoch + 1}, step {self.state.step + 1}"
+        with untouched_buffers(self.module), watch(self.module, self.optimizer, action="raise"):
+            self.optimizer.zero_grad(set_to_none=True)
+            try:
+                loss, _ = self._loss(places)
+                loss.backward()
+                self.optimizer.step()
+            except NonFinite as found:
+                raise NonFinite(found.what, where=where, cure=found.cure) from found
+        cure = "see pellucid health, lower lr, or clip the gradient (--clip 1)"
+        raise PellucidError("the loss or its gradient is not finite", where=where, cure=cure)
+
+    # -- epochs -------------------------------------------------------------------------------------
+
+    def run(self, *, on_step: Callable[[], None] | None = None, on_epoch: Callable[[Row], None] | None = None) -> None:
+        """Train to the end, or until a callback raises."""
+        epochs = self.plan.epochs or 0
+        total = epochs * self.steps
+        done = self.state.epoch * self.steps + self.state.step
+        with _own_draws(self.device):
+            bar = track(range(done, total), "training", total - done)
+            for _ in bar:
+                if self.state.stopped:
+                    break
+                if self.state.step == 0 or not self._batches:
+                    self._begin_epoch()
+                norm = self._step(self._batches[self.state.step])
+                if on_step is not None:
+                    on_step()
+                if self.state.step == self.steps:
+                    self._end_epoch(norm, on_epoch)
+            self.state.stopped = self.state.stopped or "all epochs are done"
+
+    def _begin_epoch(self) -> None:
+        """Set the module's modes and the order of the items, also where an epoch is taken up in its middle."""
+        state = self.state
+        freeze(self.module, self.chosen, head_only=self.probing)
+        training_mode(self.module, self.chosen, head_only=self.probing)
+        generator = torch.Generator().manual_seed(seed_of(self.plan.seed, state.epoch, -1))
+        order = torch.randperm(len(self.train), generator=generator)
+        # Steps of nearly the same size: a last one of a single item would have no batch statistics.
+        self._batches = order.tensor_split(self.steps)
+        if state.step == 0:
+            state.loss, state.seen = 0.0, torch.full((len(self.train), self.task.head.outputs), torch.nan)
+        self._began = time.perf_counter()
+
+    def _end_epoch(self, norm: float, on_epoch: Callable[[Row], None] | None) -> None:
+        state = self.state
+        row: Row = {"epoch": state.epoch + 1, "loss": state.loss / len(self.train)}
+        row |= {f"train_{n}": v for n, v in self._scores(self.train.targets, state.seen).items()}
+        if len(self.val):
+            output = outputs_of(self.network, self.val)
+            row["val_loss"] = float(self.task.loss(output, self.val.targets).mean())
+            row |= {f"val_{n}": v for n, v in self._scores(self.val.targets, output).items()}
+        row |= {"lr": self.optimizer.param_groups[0]["lr"], "gradient_norm": norm}
+        row["seconds"] = time.perf_counter() - self._began
+        state.rows.append(row)
+        self._judge(row)
+        state.epoch, state.step = state.epoch + 1, 0
+        if on_epoch is not None:
+            on_epoch(row)
+
+    def _scores(self, targets: Tensor, output: Tensor) -> dict[str, float]:
+        probabilities = self.task.probabilities(output).numpy()
+        return self.task.scores(targets.numpy(), probabilities)
+
+    def _judge(self, row: Row) -> None:
+        """Keep the epoch if it is the best so far; stop where none was for long."""
+        state, metric = self.state, self.task.metrics[self.task.primary]
+        value = row.get(f"val_{self.task.primary}", -row["loss"])
+        score = value if metric.higher or not len(self.val) else -value
+        if math.isnan(score):
+            score = -row.get("val_loss", math.inf)
+        tie = score == state.best and row.get("val_loss", 0.0) < state.rows[state.best_epoch - 1].get("val_loss", 0.0)
+        if score > state.best or tie or not state.best_epoch:
+            state.best, state.best_epoch = score, row["epoch"]
+            self.kept = weights_of(self.module)
+        patience = self.plan.patience
+        if patience is not None and row["epoch"] - max(state.best_epoch, self.plan.probe_epochs) >= patience:
+            state.stopped = f"no epoch was better for {patience}"
+
+    # -- the best -----------------------------------------------------------------------------------
+
+    def restore_best(self) -> None:
+        """Put the best epoch's weights onto the module."""
+        self.module.load_state_dict(self.kept)
+        self.module.eval()
+
+
+def weights_of(module: nn.Module) -> dict[str, Tensor]:
+    """A copy of all parameters and buffers."""
+    return {name: tensor.detach().clone() for name, tensor in module.state_dict().items()}
+
+
+def seed_of(seed: int, epoch: int, step: int) -> int:
+    """A seed for this step, as different for neighbours as any (by numpy's SeedSequence)."""
+    return int(np.random.SeedSequence((seed, epoch, step + 1)).generate_state(1, np.uint64)[0] >> 1)
+
+
+def rate_factor(schedule: str, step: int, total: int) -> float:
+    """What the learning rate is multiplied by: a linear rise, then constant or half a cosine (arXiv:1608.03983)."""
+    warm = max(1, round(WARMUP * total))
+    if step < warm:
+        return (step + 1) / warm
+    if schedule == "constant":
+        return 1.0
+    return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, total - warm)))
+
+
+def mixed_type(plan: Plan, device: torch.device) -> torch.dtype | None:
+    """The type of mixed precision; None for plain float32."""
+    if plan.precision == "auto":
+        if device.type != "cuda":
+            return None
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if plan.precision == "float16" and device.type == "cpu":
+        raise BadInput("float16 is not for the processor", cure="pass --precision bfloat16 or float32")
+    return {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[plan.precision]
+
+
+@contextlib.contextmanager
+def _own_draws(device: torch.device) -> Iterator[None]:
+    """The user's random numbers after the block are those that would have come anyway."""
+    devices = [device] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), torch.enable_grad():
+        yield
+
+
+@contextlib.contextmanager
+def untouched_buffers(module: nn.Module) -> Iterator[None]:
+    """Running statistics after the block are those before it."""
+    kept = {name: buffer.clone() for name, buffer in module.named_buffers()}
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for name, buffer in module.named_buffers():
+                buffer.copy_(kept[name])

@@ -1,0 +1,249 @@
+"""A run: the folder that a training fills, from which it goes on, and which opens as ``run:FOLDER``.
+
+config.toml      everything that was chosen, and what is needed to build the network again
+split.csv        which item is in which split
+metrics.jsonl    a line an epoch
+best.safetensors the weights of the best epoch, last.safetensors those of the last
+state.safetensors where the training stands, to go on bit-exactly
+summary.json, curves.png, report.html when it is done
+"""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from pellucid.core.errors import BadInput
+from pellucid.core.files import whole_file
+from pellucid.models.network import Network
+from pellucid.models.open import open
+from pellucid.tasks.table import tasks
+from pellucid.tasks.task import Task, Vocabulary
+from pellucid.training.fit import Loop, Row, State
+from pellucid.training.plan import Plan
+from pellucid.training.setup import Setup
+from pellucid.version import __version__
+
+CONFIG, SPLIT, METRICS, SUMMARY = "config.toml", "split.csv", "metrics.jsonl", "summary.json"
+BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.safetensors"
+
+#: Cells of a combination in config.toml, where a table's keys are texts.
+_BETWEEN = "\x1f"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished or interrupted training in its folder.
+
+    config: what config.toml says. rows: an epoch each, with losses and metrics by split.
+    """
+
+    folder: Path
+    config: Mapping[str, Any]
+    rows: tuple[Row, ...]
+
+    @classmethod
+    def open(cls, folder: str | Path) -> Run:
+        """Read a run's folder; raises BadInput for what is none."""
+        place = Path(str(folder).removeprefix("run:")).expanduser()
+        config = read_config(place)
+        lines = (place / METRICS).read_text(encoding="utf-8").splitlines() if (place / METRICS).exists() else []
+        try:
+            return cls(place, config, tuple(json.loads(line) for line in lines if line.strip()))
+        except ValueError as error:
+            raise BadInput(
+                f"it cannot be read ({error})", where=place / METRICS, cure="take the run up again"
+            ) from error
+
+    @property
+    def plan(self) -> Plan:
+        """How it was trained."""
+        return Plan.of(self.config["plan"])
+
+    @property
+    def task(self) -> Task:
+        """The task, made again for the vocabulary that it was trained with, with the tuned rule."""
+        told = self.config["task"]
+        entry = tasks[told["kind"]]
+        task = entry.function(_vocabulary(told["vocabulary"]), **entry.complete(told["options"]))
+        return dataclasses.replace(task, rule={**task.rule, **told.get("rule", {})})
+
+    @property
+    def network(self) -> Network:
+        """The best epoch's network."""
+        return open(f"run:{self.folder}")
+
+    @property
+    def split(self) -> dict[str, str]:
+        """Which split each item was in, by its name."""
+        with (self.folder / SPLIT).open(encoding="utf-8", newline="") as file:
+            return {row["item"]: row["split"] for row in csv.DictReader(file)}
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """What was written when it was done; an error while it is not."""
+        path = self.folder / SUMMARY
+        if not path.exists():
+            cure = "go on with --resume (resume=True)"
+            raise BadInput("the training was interrupted and is not done", where=self.folder, cure=cure)
+        return json.loads(path.read_text(encoding="utf-8"))
+
+    def __repr__(self) -> str:
+        return f"Run({self.folder}: {self.config['task']['kind']}, {len(self.rows)} epochs)"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is a run."""
+    return (folder / CONFIG).is_file()
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """config.toml of a run; raises BadInput where there is none, or it cannot be read."""
+    path = folder / CONFIG
+    if not folder.is_dir() or not path.is_file():
+        cure = "name a folder that pellucid train has written"
+        raise BadInput("this is no run: there is no config.toml in it", where=folder, cure=cure)
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as error:
+        raise BadInput(f"it cannot be read ({error})", where=path, cure="restore it, or train again") from error
+
+
+# -- writing --------------------------------------------------------------------------------------
+
+
+def config_of(setup: Setup) -> dict[str, Any]:
+    """Everything that was chosen, as TOML holds it."""
+    network, task = setup.network, setup.task
+    spec = {n: v for n, v in dataclasses.asdict(network.input).items() if v is not None}
+    return {
+        "pellucid": {"version": __version__, "torch": torch.__version__},
+        "data": {"source": setup.data.source, "items": len(setup.data)},
+        "plan": setup.plan.plain(),
+        "task": {"kind": task.kind, "options": dict(task.options), "vocabulary": _plain(task.vocabulary)},
+        "network": {
+            "model": setup.plan.model,
+            "head": dataclasses.asdict(task.head),
+            "output": task.output,
+            "outputs": list(task.outputs or ()),
+            "groups": list(task.groups),
+            "input": spec,
+        },
+    }
+
+
+def write_config(folder: Path, config: Mapping[str, Any]) -> None:
+    """Write config.toml."""
+    with whole_file(folder / CONFIG) as path:
+        path.write_bytes(tomli_w.dumps(config).encode())
+
+
+def write_split(folder: Path, setup: Setup) -> None:
+    """Write which item is in which split."""
+    names = setup.data.names()
+    with whole_file(folder / SPLIT) as path, path.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["item", "split"])
+        for split, rows in setup.rows.items():
+            table.writerows([names[int(r)], split] for r in rows)
+
+
+def write_metrics(folder: Path, rows: list[Row]) -> None:
+    """Write metrics.jsonl, whole."""
+    with whole_file(folder / METRICS) as path:
+        path.write_text("".join(json.dumps(_finite(row)) + "\n" for row in rows), encoding="utf-8")
+
+
+def _finite(row: Row) -> Row:
+    """JSON has no NaN."""
+    return {n: None if isinstance(v, float) and not math.isfinite(v) else v for n, v in row.items()}
+
+
+def write_weights(folder: Path, name: str, weights: Mapping[str, Tensor]) -> None:
+    """Write a network's tensors. One that stands under two names is written twice."""
+    with whole_file(folder / name) as path:
+        save_file({n: t.detach().cpu().contiguous().clone() for n, t in weights.items()}, path)
+
+
+def _plain(vocabulary: Vocabulary) -> dict[str, Any]:
+    combinations = {_BETWEEN.join(cells): count for cells, count in vocabulary.combinations.items()}
+    values = {column: list(cells) for column, cells in vocabulary.values.items()}
+    return {"values": values, "rows": vocabulary.rows, "combinations": combinations}
+
+
+def _vocabulary(plain: Mapping[str, Any]) -> Vocabulary:
+    combinations = {tuple(cells.split(_BETWEEN)): count for cells, count in plain["combinations"].items()}
+    return Vocabulary({c: tuple(v) for c, v in plain["values"].items()}, plain["rows"], combinations)
+
+
+# -- going on -------------------------------------------------------------------------------------
+
+
+def write_state(folder: Path, loop: Loop, mark: str) -> None:
+    """Where a training stands, in one file that is whole or not there. mark: what it may be taken up with again."""
+    tensors = {f"model/{n}": t for n, t in loop.module.state_dict().items()}
+    tensors |= {f"best/{n}": t for n, t in loop.kept.items()}
+    tensors |= {f"optimizer/{i}/{n}": t for i, own in _moments(loop).items() for n, t in own.items()}
+    tensors["seen"] = loop.state.seen
+    told = {f.name: getattr(loop.state, f.name) for f in dataclasses.fields(State) if f.name != "seen"}
+    meta = {"state": json.dumps(told), "scaler": json.dumps(loop.scaler.state_dict()), "mark": mark}
+    with whole_file(folder / STATE) as path:
+        save_file({n: t.detach().cpu().contiguous().clone() for n, t in tensors.items()}, path, metadata=meta)
+
+
+def _moments(loop: Loop) -> dict[int, dict[str, Tensor]]:
+    """The optimizer's tensors by the parameter's number; its few plain numbers become tensors."""
+    found = loop.optimizer.state_dict()["state"]
+    plain = lambda v: v if isinstance(v, Tensor) else torch.tensor(v)  # noqa: E731
+    return {i: {n: plain(v) for n, v in own.items() if v is not None} for i, own in found.items()}
+
+
+def read_state(folder: Path, loop: Loop, mark: str) -> None:
+    """Put a training where the file says it stood; raises BadInput where it does not fit."""
+    path = folder / STATE
+    try:
+        with safe_open(path, "pt") as file:
+            meta, names = file.metadata() or {}, list(file.keys())
+            tensors = {name: file.get_tensor(name) for name in names}
+        told, scaler = json.loads(meta["state"]), json.loads(meta["scaler"])
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise BadInput(
+            f"the state cannot be read ({error})", where=path, cure="train again into a new --out"
+        ) from error
+    if meta.get("mark") != mark:
+        cure = "train again into a new --out, or undo the change"
+        raise BadInput("the data or the choices are not those that it was begun with", where=path, cure=cure)
+    under = lambda prefix: {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}  # noqa: E731
+    loop.module.load_state_dict(under("model/"))
+    loop.kept = {n: t.to(loop.device) for n, t in under("best/").items()}
+    moments: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in under("optimizer/").items():
+        number, _, key = name.partition("/")
+        moments.setdefault(int(number), {})[key] = tensor
+    loop.optimizer.load_state_dict({**loop.optimizer.state_dict(), "state": moments})
+    loop.scaler.load_state_dict(scaler)
+    loop.state = State(**told, seen=tensors["seen"])
+
+
+def mark_of(setup: Setup) -> str:
+    """What a state belongs to: the choices, the splits, the targets."""
+    digest = hashlib.sha256(tomli_w.dumps(config_of(setup)).encode())
+    for name, rows in setup.rows.items():
+        digest.update(name.encode() + np.ascontiguousarray(rows, np.int64).tobytes())
+    digest.update(setup.targets.numpy().tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,164 @@
+"""From a data set and a plan to everything that a training needs, all problems of the data told at once."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.core.errors import BadInput
+from pellucid.data.batches import as_sample
+from pellucid.data.dataset import Dataset
+from pellucid.data.sets.checks import inspect, raise_or_warn
+from pellucid.data.sets.splitting import split_rows
+from pellucid.models.heads import with_head
+from pellucid.models.inputs import InputSpec
+from pellucid.models.network import Network
+from pellucid.models.open import open, pick_device
+from pellucid.models.small import NAMES, Standardise
+from pellucid.models.sources.small_ import plain_pixels
+from pellucid.tasks.table import tasks
+from pellucid.tasks.task import Task, vocabulary_of
+from pellucid.training.examples import Examples, Store
+from pellucid.training.initialise import initialise
+from pellucid.training.plan import ALL, HEAD, Plan
+from pellucid.training.transfer import Learners, learners
+
+#: The longest side that a small network is fed where nobody says.
+LARGEST = 64
+
+#: Items from which the small networks' mean and deviation are measured.
+MEASURED = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Setup:
+    """Everything that a training needs. network: on a module of its own, with the task's head; ``chosen`` of it learns.
+
+    rows: the items' numbers by split. notes: what a user should know of the data.
+    """
+
+    data: Dataset
+    plan: Plan
+    task: Task
+    network: Network
+    chosen: Learners
+    store: Store
+    rows: Mapping[str, np.ndarray]
+    targets: Tensor
+    notes: tuple[str, ...] = ()
+
+    def examples(self, split: str) -> Examples:
+        """The items of a split; none where there is no such split."""
+        rows = self.rows.get(split, np.empty(0, np.int64))
+        return Examples(self.store, rows, self.targets[torch.from_numpy(rows)])
+
+    @property
+    def train(self) -> Examples:
+        """What is learnt from."""
+        return self.examples("train")
+
+    @property
+    def val(self) -> Examples:
+        """What epochs are compared on, and thresholds are tuned on."""
+        return self.examples("val")
+
+    @property
+    def test(self) -> Examples:
+        """What nothing was chosen by."""
+        return self.examples("test")
+
+
+def prepare(data: Dataset, plan: Plan, *, model: Network | None = None, check: bool = True) -> Setup:
+    """Check the data, make the task and the network with its head.
+
+    model: a network of one's own in place of ``plan.model``; its module stays as it is. check: False for data that
+    were checked before (a comparison trains often on the same). Raises BadInput that lists everything wrong with the
+    data, with row numbers.
+    """
+    labels = plan.labels or ((data.label,) if data.label else ())
+    if not labels:
+        known = ", ".join(map(repr, data.columns)) or "none"
+        cure = f"name a column with labels= (--label); there are {known}"
+        raise BadInput("the data do not say what to learn", where=data.source, cure=cure)
+    rows = split_rows(data, labels, shares=plan.shares, seed=plan.seed)
+    task = make_task(data, plan, labels, rows["train"])
+    plan = resolved(plan, labels)
+    network = model if model is not None else _opened(data, plan)
+    store = Store(data, network.input)
+    notes: tuple[str, ...] = ()
+    if check:
+        notes = raise_or_warn(inspect(data, rows, labels, each=store.put), data.source)
+    network = _headed(network, task, plan, own=model is not None)
+    chosen = learners(network, plan.unfreeze_from or ALL)
+    _begin(network, chosen, plan, store, rows["train"])
+    targets = task.encode({label: data.columns[label] for label in labels})
+    return Setup(data, plan, task, network, chosen, store, rows, targets, (*notes, *task.notes))
+
+
+def make_task(data: Dataset, plan: Plan, labels: Sequence[str], training: np.ndarray) -> Task:
+    """The task for what these columns hold."""
+    entry = tasks[plan.task]
+    return entry.function(vocabulary_of(data, labels, [int(i) for i in training]), **entry.complete(plan.options))
+
+
+def resolved(plan: Plan, labels: Sequence[str]) -> Plan:
+    """The plan with what it left open: what learns, and for how long."""
+    pretrained = plan.weights == "default" and plan.model.partition(":")[0] not in NAMES
+    unfreeze = plan.unfreeze_from or (HEAD if pretrained else ALL)
+    epochs = plan.epochs or (100 if unfreeze == HEAD else 30)
+    weights = plan.weights if pretrained else "none"
+    return dataclasses.replace(plan, labels=tuple(labels), unfreeze_from=unfreeze, epochs=epochs, weights=weights)
+
+
+def _opened(data: Dataset, plan: Plan) -> Network:
+    """The plan's network, fed as it wants to be; one that is trained from nothing is fed what the data are."""
+    small = plan.model.partition(":")[0] in NAMES
+    spec = _fitting(data, plan) if small else None
+    network = open(plan.model, weights=plan.weights, input=spec, seed=plan.seed, device=plan.device)
+    if plan.size is not None and not small:
+        network = open(network, input=dataclasses.replace(network.input, size=plan.size))
+    return network
+
+
+def _fitting(data: Dataset, plan: Plan) -> InputSpec:
+    """What the first item is: a matrix as it is, a picture at most LARGEST on a side."""
+    first = as_sample(data[0])
+    height, width, *channels = first.array.shape
+    count = channels[0] if channels else 1
+    if first.array.dtype != np.uint8:
+        return InputSpec.matrix(height, width, count)
+    scale = min(1.0, LARGEST / max(height, width))
+    size = plan.size or (max(1, round(height * scale)), max(1, round(width * scale)))
+    return plain_pixels(size, count)
+
+
+def _headed(network: Network, task: Task, plan: Plan, *, own: bool) -> Network:
+    headed = with_head(network, task.head, seed=plan.seed)
+    headed.module.requires_grad_(False)
+    name = f"{network.name} (own)" if own and network.name == type(network.module).__name__ else network.name
+    named = dataclasses.replace(headed, classes=task.outputs, output=task.output, name=name)
+    return named.to(pick_device(plan.device))
+
+
+def _begin(network: Network, chosen: Learners, plan: Plan, store: Store, training: np.ndarray) -> None:
+    """The weights that learning begins with, in place."""
+    if plan.init is not None:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(plan.seed)
+            for name in ("",) if plan.unfreeze_from == ALL else (chosen.head, *chosen.backbone):
+                initialise(network.module.get_submodule(name), plan.init)
+    first = next((m for m in network.module.modules() if isinstance(m, Standardise)), None)
+    if first is not None:
+        drawn = np.random.default_rng(plan.seed).permutation(training)[:MEASURED]
+        first.measure(store.x(np.sort(drawn), network.device, network.dtype))
+
+
+def duplicate(network: Network) -> Network:
+    """The network on a copy of its module."""
+    return dataclasses.replace(network, module=copy.deepcopy(network.module), _cache={})
