@@ -58,17 +58,27 @@ class Offsets(nn.Module):
         return score + self.offsets
 
 
+class OneScore(nn.Sequential):
+    """One score of the features [n, width], and offsets to it: the head of an ordered scale, replaced as a whole.
+
+    The score has no bias: the offsets shift it already, and of two that do the same neither has a value of its own.
+    """
+
+    def __init__(self, width: int, offsets: nn.Module):
+        super().__init__(nn.Linear(width, 1, bias=False), offsets)
+        self.in_features = width
+
+
 def _linear(width: int, outputs: int) -> nn.Module:
     return nn.Linear(width, outputs)
 
 
 def _coral(width: int, outputs: int) -> nn.Module:
-    # The score has no bias: the offsets shift it already, and two that do the same have no answer of their own.
-    return nn.Sequential(nn.Linear(width, 1, bias=False), Offsets(outputs))
+    return OneScore(width, Offsets(outputs))
 
 
 def _cumulative(width: int, outputs: int) -> nn.Module:
-    return nn.Sequential(nn.Linear(width, 1, bias=False), Thresholds(outputs))
+    return OneScore(width, Thresholds(outputs))
 
 
 #: What makes a head for features of some width.
@@ -83,11 +93,11 @@ def make_head(head: Head, width: int) -> nn.Module:
 
 
 def head_place(network: Network) -> Layer:
-    """The linear layer that gives the network's output, which a head takes the place of."""
-    used = [layer for layer in network.tree() if layer.calls and layer.leaf]
-    linear = [layer for layer in used if isinstance(network.module.get_submodule(layer.name), nn.Linear)]
-    last = max(linear, key=lambda layer: layer.order, default=None)
-    behind = [layer for layer in used if last is None or (layer.order > last.order and layer.own_parameters)]
+    """The linear layer that gives the network's output, or the head that took its place once: where a head goes."""
+    used = [layer for layer in network.tree() if layer.calls]
+    heads = [layer for layer in used if isinstance(network.module.get_submodule(layer.name), nn.Linear | OneScore)]
+    last = max(heads, key=lambda layer: layer.order, default=None)
+    behind = [layer for layer in used if last and layer.order > last.order and layer.leaf and layer.own_parameters]
     if last is None or behind or len(last.input_shape or ()) != 1:
         cure = "choose a network that ends in a linear layer over pooled features (see pellucid layers)"
         raise BadInput("there is no last linear layer that a new head could replace", where=network.name, cure=cure)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from pellucid.core.errors import BadInput
-from pellucid.tasks.grading.decisions import BEST, RULES
+from pellucid.tasks.grading import decisions
 from pellucid.tasks.grading.scale import Scale, scale_of
 from pellucid.tasks.grading.way import Way
 from pellucid.tasks.grading.ways import WAYS, Asked
@@ -43,9 +43,9 @@ Loss = Literal[
 def ordinal(
     vocabulary: Vocabulary,
     *,
-    loss: Loss = "cumulative",
+    loss: Loss = "cross_entropy",
     metric: Literal["mae", "accuracy", "mse", "qwk"] = "mae",
-    decide: Literal["auto", "mode", "median", "mean"] = "auto",
+    decide: Literal["auto", "mode", "median", "mean", "stretched"] = "auto",
     levels: str = "",
     spacing: Literal["ranks", "values"] = "ranks",
     sharpness: float = 2.0,
@@ -54,10 +54,10 @@ def ordinal(
 ) -> Task:
     """Probabilities of ordered levels, and the decision that suits the metric (docs/ordinal.md).
 
-    decide: "auto" takes the mode for accuracy, the median for MAE, the rounded mean for MSE and QWK. levels: the order
-    of words, from low to high. spacing: neighbours are 1 apart, or as far as their numbers say; losses and metrics
-    use the same. sharpness (soft_exponential, soft_gaussian), share of a neighbour (soft_triangular), power of the
-    distance (distance_*): for these losses alone.
+    decide: "auto" takes the mode for accuracy, the median for MAE, the rounded mean for MSE, and for QWK the mean
+    stretched as validation says. levels: the order of words, from low to high. spacing: neighbours are 1 apart, or as
+    far as their numbers say; losses and metrics use the same. For some losses alone: sharpness (soft_exponential,
+    soft_gaussian), share of a neighbour (soft_triangular), power of the distance (distance_*).
     """
     if sharpness <= 0 or power <= 0:
         raise BadInput(f"sharpness is {sharpness:g} and power is {power:g}", cure="pass numbers above 0")
@@ -96,11 +96,12 @@ def ordinal(
         encode=encode,
         loss=masked,
         probabilities=way.probabilities,
-        decide=lambda probabilities, rule: RULES[rule["decide"]](probabilities, places),
+        decide=lambda probabilities, rule: decisions.decide(probabilities, places, rule),
         say=lambda decision: scale.names[int(decision)],
         metrics=ordinal_metrics(places, unit),
         primary=metric,
         rule={"decide": rule},
+        tune=(lambda p, truth: decisions.stretched(p, places, truth)) if rule == "stretched" else None,
         notes=(*_notes(scale, counts), *way.notes, *_warned(rule, metric, way, scale)),
     )
 
@@ -118,14 +119,14 @@ def _mistaken(rule: str, way: Way, places: np.ndarray) -> np.ndarray:
     """The levels that the rule would take for another although the network were certain of them."""
     if way.certain is None:
         return np.array([], dtype=np.int64)
-    return np.flatnonzero(RULES[rule](way.certain, places) != np.arange(len(places)))
+    return np.flatnonzero(decisions.decide(way.certain, places, {"decide": rule}) != np.arange(len(places)))
 
 
 def _rule(decide: str, metric: str, way: Way, places: np.ndarray) -> str:
     """What decides: the asked rule, else the metric's own, else the next one that knows a certain level again."""
     if decide != "auto":
         return decide
-    wanted = way.rule or BEST[metric]
+    wanted = way.rule or decisions.BEST[metric]
     right = [rule for rule in (wanted, "median", "mode") if not len(_mistaken(rule, way, places))]
     if not right:
         cure = "use loss='soft_exponential', or a loss without soft labels"
@@ -147,8 +148,8 @@ def _notes(scale: Scale, counts: np.ndarray) -> list[str]:
 
 def _warned(rule: str, metric: str, way: Way, scale: Scale) -> list[str]:
     notes = []
-    if rule != BEST[metric] and way.rule != rule:
-        notes.append(f"decided by '{rule}', though '{BEST[metric]}' suits {metric}")
+    if rule != decisions.BEST[metric] and way.rule != rule:
+        notes.append(f"decided by '{rule}', though '{decisions.BEST[metric]}' suits {metric}")
     mistaken = _mistaken(rule, way, np.array(scale.places))
     if len(mistaken):
         notes.append(f"by '{rule}' a picture that is certainly {scale.names[mistaken[0]]} is decided to be another")
