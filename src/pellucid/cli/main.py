@@ -30,6 +30,7 @@ from pellucid.cli import (
     regions,
     style,
     surface,
+    tasks,
 )
 from pellucid.cli.interrupt import interruptible
 from pellucid.core.errors import PellucidError
@@ -61,6 +62,7 @@ regions.add_to(app)
 surface.add_to(app)
 neurons.add_to(app)
 style.add_to(app)
+tasks.add_to(app)
 
 
 def _print_version(wanted: bool) -> None:
