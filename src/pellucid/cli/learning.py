@@ -19,7 +19,6 @@ from pellucid.cli.models import read_size
 from pellucid.core.errors import BadInput, near
 
 if TYPE_CHECKING:
-    from pellucid.core.registry import Entry
     from pellucid.data.dataset import Dataset
     from pellucid.training.plan import Plan
 
@@ -179,7 +178,7 @@ def _shares(text: str | None) -> tuple[float, ...] | None:
 _WHAT, _NETWORK, _HOW = "What is learnt", "The network", "How it learns"
 
 
-def _options(  # noqa: PLR0913  (a signature is what typer reads)
+def _options(
     task: Annotated[
         str | None,
         typer.Option("--task", "-t", help="See pellucid tasks. \\[default: multiclass]", rich_help_panel=_WHAT),
