@@ -17,6 +17,9 @@ TAGS = ";"
 #: Measured numbers are dealt by tenths of the items, as if each were a class.
 _TENTHS = 10
 
+#: What such a class is called.
+TENTH = "tenth "
+
 #: Of a column of numbers: with fewer items a value than this, on average, they are measurements and no classes.
 _FEW = 3
 
@@ -85,7 +88,7 @@ def _classes(cells: Sequence[str]) -> list[tuple[str, ...]]:
         return tags
     bounds = np.quantile(np.repeat(numbers, list(counts.values())), np.arange(1, _TENTHS) / _TENTHS)
     tenth = dict(zip(counts, np.searchsorted(bounds, numbers, side="right"), strict=True))
-    return [(f"tenth {tenth[c]}",) if c and counts[c] < _FEW else own for c, own in zip(cells, tags, strict=True)]
+    return [(f"{TENTH}{tenth[c]}",) if c and counts[c] < _FEW else own for c, own in zip(cells, tags, strict=True)]
 
 
 def _numbers(texts: Iterable[str]) -> np.ndarray | None:
@@ -119,9 +122,9 @@ def _dealt(units: Sequence[_Unit], shares: Sequence[float], seed: int) -> list[n
 
     The label of which the fewest groups are left is dealt first, its larger groups before its smaller: each goes
     where that label is wanted most, among equals where items are wanted most, among those by lot. Added to the paper:
-    where a label has just enough groups left for the parts without it, those parts come first. So a label that has
-    as many groups as there are parts is in every part (certain where a group has one label; with several, rarely
-    not). Returns the items' numbers of each part, sorted.
+    where a label has just enough groups left for the parts without it, those parts come first, and its last group goes
+    to the largest part (train) if that is without. So a label that has as many groups as there are parts is in every
+    part (certain where a group has one label; with several, rarely not). Returns each part's items, sorted.
     """
     rng = np.random.default_rng(seed)
     deal = _Deal(units, shares, rng)
@@ -145,6 +148,7 @@ class _Deal:
     def __init__(self, units: Sequence[_Unit], shares: Sequence[float], rng: np.random.Generator):
         self.units, self.rng = units, rng
         self.open = [s for s, share in enumerate(shares) if share > 0]
+        self.main = max(self.open, key=lambda s: shares[s])
         self.parts: list[list[int]] = [[] for _ in shares]
         self.left: dict[tuple[str, str], int] = {}
         total: dict[tuple[str, str], int] = {}
@@ -163,16 +167,26 @@ class _Deal:
         if self.placed[u]:
             return
         unit = self.units[u]
-        urgent = [self.without[t] for t in unit.counts if self.left[t] <= len(self.without[t])]
-
-        def worth(s: int) -> tuple[int, float, float]:
-            return sum(s in parts for parts in urgent), self.wanted[s][token] if token else 0.0, self.room[s]
-
-        worths = {s: worth(s) for s in self.open}
+        lacking = [self._lacking(t) for t in unit.counts if self.left[t] <= len(self.without[t])]
+        learned = sum(parts == {self.main} for parts in lacking)
+        worths = {
+            s: (
+                learned if s == self.main else 0,
+                sum(s in parts for parts in lacking),
+                self.wanted[s][token] if token else 0.0,
+                self.room[s],
+            )
+            for s in self.open
+        }
         best = max(worths.values())
         equals = [s for s, w in worths.items() if w == best]
         chosen = equals[int(self.rng.integers(len(equals)))] if len(equals) > 1 else equals[0]
         self._put(u, unit, chosen)
+
+    def _lacking(self, token: tuple[str, str]) -> set[int]:
+        """The parts without this label; the largest of all alone if it is one of them and one group is left."""
+        parts = self.without[token]
+        return {self.main} if self.left[token] == 1 and self.main in parts else parts
 
     def _put(self, u: int, unit: _Unit, s: int) -> None:
         self.placed[u] = True

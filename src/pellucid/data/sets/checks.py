@@ -1,0 +1,143 @@
+"""Everything that is wrong with a data set, found at once before training, in one pass over the items."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from pellucid.core.errors import BadInput
+from pellucid.core.progress import track
+from pellucid.core.types import Sample
+from pellucid.data.dataset import Dataset, Problem
+from pellucid.data.sets import faults, marks
+from pellucid.data.sets.alike import Thumbnails
+
+#: How many problems, or rows of one kind of note, are listed; the others are counted.
+LISTED = 20
+
+#: Items that a thread looks at in one go: enough that small ones cost no more than themselves.
+_BLOCK = 32
+
+
+def inspect(
+    data: Dataset,
+    splits: Mapping[str, np.ndarray] | None,
+    labels: Sequence[str] = (),
+    *,
+    each: Callable[[int, Sample], None] | None = None,
+    needs: Collection[str] = (),
+) -> tuple[Problem, ...]:
+    """What is wrong with the items, their labels and their splits; each picture is read once.
+
+    splits: the items' numbers by name; None: what concerns splits is not asked. labels: the columns that are learned.
+    each: called with every item that could be read, from several threads, in any order; where it raises BadInput, the
+    item cannot be used. needs: which of "boxes", "points" and "masks" are learned, so that what is wrong with these
+    is fatal.
+
+    Fatal are missing and unreadable files, one file with two labels, a group or file in two splits, and a class that
+    is in val or test and not in train. Others are told: empty labels, classes with one example, the same picture in
+    two splits (see ``alike``), pictures of one colour, wrong boxes, points and masks that are not learned.
+    """
+    missing = faults.missing_files(data)
+    found = [*data.problems, *missing.values(), *faults.contradictions(data, labels)]
+    found += faults.label_faults(data, labels, splits)
+    found += faults.parted(data, splits) if splits is not None else ()
+    thumbnails = Thumbnails(len(data)) if splits is not None else None
+
+    def look(i: int) -> list[Problem]:
+        return [] if i in missing else list(_item_problems(data, i, thumbnails, each, needs))
+
+    for own in _in_threads(look, len(data)):
+        found += own
+    return (*found, *(_leaks(data, thumbnails, splits) if thumbnails is not None and splits is not None else ()))
+
+
+def raise_or_warn(problems: Sequence[Problem], where: object) -> tuple[str, ...]:
+    """Raise one BadInput that lists what is fatal; where nothing is, give a note for each kind of the others."""
+    fatal = [p for p in problems if p.fatal]
+    if fatal:
+        told = "; ".join(f"{_short(p.where, where)}: {p.what}" for p in fatal[:LISTED])
+        more = f"; and {len(fatal) - LISTED} more" if len(fatal) > LISTED else ""
+        count = "1 problem" if len(fatal) == 1 else f"{len(fatal)} problems"
+        raise BadInput(f"{count}: {told}{more}", where=where, cure="mend these, or leave their rows out")
+    rows: dict[str, list[str]] = {}
+    for problem in problems:
+        rows.setdefault(problem.what, []).append(_short(problem.where, where))
+    return tuple(f"{what} ({_listed(places)})" if any(places) else what for what, places in rows.items())
+
+
+def _item_problems(
+    data: Dataset,
+    i: int,
+    thumbnails: Thumbnails | None,
+    each: Callable[[int, Sample], None] | None,
+    needs: Collection[str],
+) -> Iterator[Problem]:
+    """What is wrong with one item itself and what is drawn on it."""
+    row = data.row(i)
+    try:
+        sample = data[i]
+        if each is not None:
+            each(i, sample)
+    except BadInput as error:
+        yield Problem(row, str(error))
+        return
+    if thumbnails is not None:
+        thumbnails.put(i, sample)
+    if _one_colour(sample.array):
+        yield Problem(row, "it is of one colour, so there is nothing to see", fatal=False)
+    height, width = sample.array.shape[:2]
+    found: dict[str, Iterator[str]] = {}
+    if data.boxes is not None and (boxes := data.boxes[i]) is not None:
+        found["boxes"] = marks.box_faults(boxes, height, width)
+    if data.points is not None and (points := data.points[i]) is not None:
+        found["points"] = marks.point_faults(points, height, width)
+    if data.masks is not None and (mask := data.masks[i]):
+        found["masks"] = marks.mask_faults(mask, height, width, data.mask_names)
+    for kind, words in found.items():
+        yield from (Problem(row, what, fatal=kind in needs) for what in words)
+
+
+def _one_colour(array: np.ndarray) -> bool:
+    """Whether all pixels are alike; that they are not shows in the first row nearly always."""
+    first = array[0, 0]
+    return bool((array[0] == first).all() and (array == first).all())
+
+
+def _leaks(data: Dataset, thumbnails: Thumbnails, splits: Mapping[str, np.ndarray]) -> Iterator[Problem]:
+    """Items of which another split holds the same picture; who names one file twice has been told already."""
+    for twin in thumbnails.leaks(splits):
+        if data.items.name(twin.item) != data.items.name(twin.other):
+            same = f"{data.row(twin.other)} of {twin.other_split}"
+            what = f"it is in {twin.split} and the same picture as {same}; give both one group, or leave one out"
+            yield Problem(data.row(twin.item), what, fatal=False)
+
+
+def _in_threads(look: Callable[[int], list[Problem]], count: int) -> Iterator[list[Problem]]:
+    """``look`` at every number below ``count``; in order, with progress."""
+    blocks = [range(start, min(start + _BLOCK, count)) for start in range(0, count, _BLOCK)]
+    with ThreadPoolExecutor(min(4, os.cpu_count() or 1), "pellucid-look") as pool:
+        coming = [pool.submit(lambda block=block: [look(i) for i in block]) for block in blocks]
+        try:
+            yield from track(_flat(coming), "look at the data", count)
+        finally:  # who stops in the middle does not wait for the rest
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _flat(futures: Sequence) -> Iterator[list[Problem]]:
+    for future in futures:
+        yield from future.result()
+
+
+def _short(place: str, where: object) -> str:
+    """A row's place without the data set's own name, which stands in front already."""
+    whole = str(where)
+    return place.removeprefix(whole).removeprefix(",").strip() if place != whole else ""
+
+
+def _listed(places: Sequence[str]) -> str:
+    more = f" and {len(places) - LISTED} more" if len(places) > LISTED else ""
+    return ", ".join(places[:LISTED]) + more
