@@ -1,4 +1,4 @@
-"""Classes that exclude each other: one softmax over all of them."""
+"""Classes that exclude each other: one softmax over all of them, or each class against the rest."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from pellucid.core.errors import BadInput
 from pellucid.models.heads import Head
 from pellucid.tasks import metrics
+from pellucid.tasks.cells import numbered
 from pellucid.tasks.table import tasks
 from pellucid.tasks.task import MISSING, Columns, Task, Vocabulary
 
@@ -23,11 +24,18 @@ from pellucid.tasks.task import MISSING, Columns, Task, Vocabulary
     source="Bridle 1990, softmax with cross entropy",
     labels="one column, a class a picture",
 )
-def multiclass(vocabulary: Vocabulary, *, balance: Literal["none", "classes"] = "none", smoothing: float = 0.0) -> Task:
+def multiclass(
+    vocabulary: Vocabulary,
+    *,
+    encoding: Literal["softmax", "one_vs_rest"] = "softmax",
+    balance: Literal["none", "classes"] = "none",
+    smoothing: float = 0.0,
+) -> Task:
     """Softmax and cross entropy over classes that exclude each other.
 
-    balance: "classes" weighs each class by the inverse of how often it is there. smoothing: the share of each target
-    that is spread over all classes.
+    encoding: "one_vs_rest" asks for each class by a sigmoid, whose cross entropies are summed; the largest one decides,
+    and probabilities are their shares of the sum (Rifkin & Klautau 2004). balance: "classes" weighs each item by the
+    inverse of how often its class is there. smoothing: the share of each target that is spread over all classes.
     """
     column = vocabulary.only("multiclass")
     classes = vocabulary.values[column]
@@ -35,36 +43,57 @@ def multiclass(vocabulary: Vocabulary, *, balance: Literal["none", "classes"] = 
         raise BadInput(f"column {column!r} holds one class alone, {classes[0]!r}", cure="add pictures of another")
     if not 0 <= smoothing < 1:
         raise BadInput(f"smoothing is {smoothing}", cure="pass a share from 0 to below 1")
-    number = {name: i for i, name in enumerate(classes)}
-    counts = torch.zeros(len(classes))
-    for (cell,), count in vocabulary.combinations.items():
-        if cell:
-            counts[number[cell]] += count
+    counts = _counts(vocabulary, classes, column)
     weight = None if balance == "none" else counts.sum() / (len(classes) * counts.clamp(min=1))
+    rest = encoding == "one_vs_rest"
 
     def encode(columns: Columns) -> Tensor:
-        return torch.tensor([number[cell] if cell else MISSING for cell in columns[column]], dtype=torch.int64)
+        return torch.from_numpy(numbered(columns[column], classes, column))
 
-    def loss(output: Tensor, target: Tensor) -> Tensor:
+    def softmax_loss(output: Tensor, target: Tensor) -> Tensor:
         own = None if weight is None else weight.to(output)
         return F.cross_entropy(output, target, own, ignore_index=MISSING, reduction="none", label_smoothing=smoothing)
 
+    def rest_loss(output: Tensor, target: Tensor) -> Tensor:
+        known = target != MISSING
+        wanted = F.one_hot(target.clamp(min=0), len(classes)).to(output.dtype)
+        wanted = wanted * (1 - smoothing) + smoothing / len(classes)
+        each = F.binary_cross_entropy_with_logits(output, wanted, reduction="none").sum(1)
+        own = 1.0 if weight is None else weight.to(output)[target.clamp(min=0)]
+        return torch.where(known, each * own, 0.0)
+
     return Task(
         kind="multiclass",
-        options={"balance": balance, "smoothing": smoothing},
+        options={"encoding": encoding, "balance": balance, "smoothing": smoothing},
         vocabulary=vocabulary,
         classes=classes,
         head=Head("linear", len(classes)),
-        output="logits",
+        output="multilabel" if rest else "logits",
         outputs=classes,
         encode=encode,
-        loss=loss,
-        probabilities=lambda output: output.softmax(1),
+        loss=rest_loss if rest else softmax_loss,
+        probabilities=_shares if rest else _softmax,
         decide=_most_likely,
-        say=lambda decision: classes[int(decision)],
+        say=lambda decision: "unknown" if decision == MISSING else classes[int(decision)],
         metrics=metrics.EXCLUSIVE,
         primary="accuracy",
     )
+
+
+def _counts(vocabulary: Vocabulary, classes: tuple[str, ...], column: str) -> Tensor:
+    """How many training items each class has."""
+    numbers = torch.from_numpy(numbered([cell for (cell,) in vocabulary.combinations], classes, column))
+    many = torch.tensor(list(vocabulary.combinations.values()), dtype=torch.float32)
+    return torch.zeros(len(classes)).index_add_(0, numbers[numbers != MISSING], many[numbers != MISSING])
+
+
+def _softmax(output: Tensor) -> Tensor:
+    return output.softmax(1)
+
+
+def _shares(output: Tensor) -> Tensor:
+    """Each sigmoid's share of their sum, by way of logarithms: no sum is 0."""
+    return F.logsigmoid(output).softmax(1)
 
 
 def _most_likely(probabilities: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:

@@ -71,6 +71,7 @@ class Task:
     tune: probabilities, targets → a rule, from validation items alone; None where there is nothing to tune.
     decide: probabilities, rule → decisions, int [n] or [n, k].
     say: one item's decisions [k] or () → words; of its target too, which is of the same form.
+    decided: what each column of [n, k] decisions is about (tags, groups), whose probabilities come first; () of [n].
     metrics: by name; primary: the one by which the best epoch is kept, and alternatives are compared.
     notes: what a user should know (a shifted logit, a rare class).
     """
@@ -92,6 +93,7 @@ class Task:
     rule: Mapping[str, Any] = field(default_factory=dict)
     tune: Callable[[np.ndarray, np.ndarray], Mapping[str, Any]] | None = None
     groups: tuple[int, ...] = ()
+    decided: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def tuned(self, probabilities: np.ndarray, targets: np.ndarray) -> Mapping[str, Any]:

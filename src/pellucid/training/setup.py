@@ -142,7 +142,7 @@ def _headed(network: Network, task: Task, plan: Plan, *, own: bool) -> Network:
     headed = with_head(network, task.head, seed=plan.seed)
     headed.module.requires_grad_(False)
     name = f"{network.name} (own)" if own and network.name == type(network.module).__name__ else network.name
-    named = dataclasses.replace(headed, classes=task.outputs, output=task.output, name=name)
+    named = dataclasses.replace(headed, classes=task.outputs, output=task.output, groups=task.groups, name=name)
     return named.to(pick_device(plan.device))
 
 
