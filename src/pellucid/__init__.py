@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pellucid.core.types import Explanation, Frame, Receipt, Sample, View
     from pellucid.data import dicom
     from pellucid.data.reading import read
+    from pellucid.data.sets.opening import dataset
     from pellucid.features.codes import codes
     from pellucid.features.dream import dream
     from pellucid.features.filters import filters
@@ -68,6 +69,7 @@ _HOMES = {
     "View": "pellucid.core.types",
     "codes": "pellucid.features.codes",
     "compare": "pellucid.attribution.compare",
+    "dataset": "pellucid.data.sets.opening",
     "dream": "pellucid.features.dream",
     "explain": "pellucid.attribution.explain",
     "filters": "pellucid.features.filters",
@@ -110,6 +112,7 @@ __all__ = [
     "__version__",
     "codes",
     "compare",
+    "dataset",
     "dicom",
     "dream",
     "explain",

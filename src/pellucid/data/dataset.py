@@ -53,10 +53,11 @@ class Files:
 class Stack:
     """Many in one array: [item, height, width] or [item, height, width, channel], uint8 pixels or a matrix's numbers.
 
-    numbers: the place of each in the file that they came from.
+    whole: the array, which may be a file's that is mapped into memory. numbers: which of its entries these items are,
+    so that a split of many gigabytes is a list of numbers and no copy.
     """
 
-    array: np.ndarray
+    whole: np.ndarray
     source: str
     numbers: np.ndarray
 
@@ -66,11 +67,12 @@ class Stack:
         return cls(array, source, np.arange(len(array)))
 
     def __len__(self) -> int:
-        return len(self.array)
+        return len(self.numbers)
 
     def __getitem__(self, i: int) -> Sample:
-        axes = ("height", "width", "channel")[: self.array.ndim - 1]
-        return Sample(self.array[i], axes, source=self.name(i))
+        axes = ("height", "width", "channel")[: self.whole.ndim - 1]
+        # An array mapped from a file may lie at an odd byte, which not every library can read.
+        return Sample(np.require(self.whole[self.numbers[i]], requirements="A"), axes, source=self.name(i))
 
     def name(self, i: int) -> str:
         """``digits.npz[17]``."""
@@ -78,8 +80,15 @@ class Stack:
 
     def take(self, rows: Sequence[int]) -> Stack:
         """Those of these numbers, in this order."""
-        places = np.asarray(rows, dtype=np.int64)
-        return Stack(self.array[places], self.source, self.numbers[places])
+        return Stack(self.whole, self.source, self.numbers[np.asarray(rows, dtype=np.int64)])
+
+    @property
+    def array(self) -> np.ndarray:
+        """These items alone, [item, …]: a view where they lie side by side in ``whole``, else copied at every call."""
+        first = int(self.numbers[0]) if len(self) else 0
+        if np.array_equal(self.numbers, np.arange(first, first + len(self))):
+            return self.whole[first : first + len(self)]
+        return self.whole[self.numbers]
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +116,9 @@ class Dataset:
     says what to learn where nobody names one. split: "train", "val", "test" or another name; None where the data do
     not say. group: what may not be parted between splits (a patient, an original and its mirror image); None where
     each stands alone. rows: where each is told of ("labels.csv, row 12"). boxes, points [k, 2] in pixels, masks
-    (paths): None where there are none at all, an entry of None where nothing is known of one. problems: those
-    that were found while reading the tables.
+    (paths, ``file.npz:mask`` for an array): None where there are none at all, an entry of None where nothing is known
+    of one. problems: those that were found while reading; what they are about is not among the items. features: what
+    the numbers of each [1, F] matrix are, where it was a table's row. mask_names: what the numbers in masks mean.
     """
 
     source: str
@@ -122,6 +132,8 @@ class Dataset:
     points: tuple[np.ndarray | None, ...] | None = None
     masks: tuple[str | None, ...] | None = None
     problems: tuple[Problem, ...] = ()
+    features: tuple[str, ...] = ()
+    mask_names: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         per_item = {"split": self.split, "group": self.group, "rows": self.rows or None, **self.columns}

@@ -26,15 +26,20 @@ def read_columns(path: str | os.PathLike[str]) -> Columns:
 
     Raises BadInput, with the row's number (the line of names being row 1), for what is no such table.
     """
+    return read_rows(path)[0]
+
+
+def read_rows(path: str | os.PathLike[str]) -> tuple[Columns, list[int]]:
+    """The same, with each row's number: blank lines count, and have no row."""
     place = user_path(os.fspath(path))
     try:
         with opened(place, MAX_BYTES, "table") as file:
-            columns = _parquet(file.read()) if place.suffix.lower() == ".parquet" else _text(file.read())
+            columns, numbers = _parquet(file.read()) if place.suffix.lower() == ".parquet" else _text(file.read())
     except BadInput as error:
         raise error.at(place) from error.__cause__
-    if not next(iter(columns.values()), []):
+    if not numbers:
         raise BadInput("it has column names but no rows", where=place, cure="write one row a picture")
-    return columns
+    return columns, numbers
 
 
 def matched(columns: Mapping[str, Sequence[str]], sources: Sequence[str], *, where: object = "labels") -> Columns:
@@ -87,7 +92,7 @@ def _otherwise_spelt(keys: Sequence[str], sources: Sequence[str], where: object)
     return BadInput(what, where=where, cure=cure)
 
 
-def _text(data: bytes) -> Columns:
+def _text(data: bytes) -> tuple[Columns, list[int]]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -107,10 +112,12 @@ def _text(data: bytes) -> Columns:
         if len(row) != len(names):
             what = f"row {number} has {len(row)} cells for {len(names)} columns"
             raise BadInput(what, cure="give every row as many cells as there are names")
-    return {name: [row[i].strip() for _, row in rows[1:]] for i, name in enumerate(names)}
+    columns = {name: [row[i].strip() for _, row in rows[1:]] for i, name in enumerate(names)}
+    return columns, [number for number, _ in rows[1:]]
 
 
-def _parquet(data: bytes) -> Columns:
+def _parquet(data: bytes) -> tuple[Columns, list[int]]:
     from pellucid.data import parquet_  # its reader needs an extra
 
-    return parquet_.columns(io.BytesIO(data))
+    columns = parquet_.columns(io.BytesIO(data))
+    return columns, list(range(2, 2 + len(next(iter(columns.values()), []))))

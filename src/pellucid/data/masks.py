@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from pellucid.core.errors import BadInput, near
+from pellucid.data import matrices
 from pellucid.data.images import MAX_BYTES, MAX_PIXELS
 from pellucid.data.opening import opened, user_path
 
@@ -21,7 +22,12 @@ _MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 
 
 def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
-    """The numbers of a mask's pixels, int32 [height, width]; of a palette picture the places in the palette."""
+    """The numbers of a mask's pixels, int32 [height, width]; of a palette picture the places in the palette.
+
+    A matrix file, or ``file.npz:NAME``, is a mask where its numbers are whole.
+    """
+    if matrices.is_matrix(path):
+        return _from_matrix(path)
     place = user_path(os.fspath(path))
     try:
         with opened(place, MAX_BYTES, "mask") as file:
@@ -39,6 +45,14 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
         raise BadInput(
             f"this is no mask in a known format, or it is damaged ({error})", where=place, cure=cure
         ) from error
+
+
+def _from_matrix(path: str | os.PathLike[str]) -> np.ndarray:
+    array = matrices.read(path).array
+    if array.ndim != 2 or array.dtype.kind not in "iub":
+        what = f"an array of {array.dtype} and shape {array.shape} is no mask"
+        raise BadInput(what, where=path, cure="save whole numbers as [height, width], one for each region")
+    return array.astype(np.int32)
 
 
 def masks_in(folder: str | os.PathLike[str], sources: Sequence[str]) -> list[Path]:

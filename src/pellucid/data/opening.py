@@ -39,10 +39,26 @@ def opened(path: Path, most: int, what: str = "picture") -> Iterator[BinaryIO]:
         _check(os.stat(path), most, what)
         file = path.open("rb")
     except OSError as error:
-        said, cure = _CAUSES.get(error.errno or 0, (f"it cannot be read ({error.strerror})", "check the disk"))
-        raise BadInput(said, cure=cure) from error
+        raise refusal(error) from error
     with file:
         yield file
+
+
+def fault(path: str | os.PathLike[str], most: int, what: str = "picture") -> BadInput | None:
+    """What would keep a file from being opened, from a look at its entry alone; None where nothing would."""
+    try:
+        _check(os.stat(path), most, what)
+    except OSError as error:
+        return refusal(error)
+    except BadInput as error:
+        return error
+    return None
+
+
+def refusal(error: OSError) -> BadInput:
+    """An operating system's refusal to read, with its cure."""
+    said, cure = _CAUSES.get(error.errno or 0, (f"it cannot be read ({error.strerror})", "check the disk"))
+    return BadInput(said, cure=cure)
 
 
 def _check(facts: os.stat_result, most: int, what: str) -> None:

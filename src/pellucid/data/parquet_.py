@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from pellucid.core.errors import BadInput
+
+#: A table of more cells is refused before they are read.
+MAX_CELLS = 50_000_000
 
 
 def read(file: BinaryIO, check_shape: Callable[[tuple[int, ...]], None]) -> np.ndarray:
@@ -34,9 +38,26 @@ def columns(file: BinaryIO) -> dict[str, list[str]]:
     """Every column's cells as text, by the column's name; an empty cell is an empty text."""
     parquet = _pyarrow()
     try:
-        table = parquet.ParquetFile(file).read()
+        stored = parquet.ParquetFile(file)
+        cells = stored.metadata.num_rows * stored.metadata.num_columns
+        if cells > MAX_CELLS:  # a few bytes can stand for any number of equal cells
+            cure = "leave out columns that are not needed, or split it"
+            raise BadInput(f"it has {cells:,} cells, more than {MAX_CELLS // 1_000_000} million", cure=cure)
+        table = stored.read()
         return {name: ["" if c is None else str(c) for c in table[name].to_pylist()] for name in table.column_names}
+    except BadInput:
+        raise
     except Exception as error:  # Arrow's own kinds, OSError, KeyError for doubled names
+        cure = "get it again from where it came"
+        raise BadInput(f"this is no Parquet file, or it is damaged ({error})", cure=cure) from error
+
+
+def names(path: Path) -> list[str]:
+    """The columns' names, without reading any cell."""
+    parquet = _pyarrow()
+    try:
+        return list(parquet.read_schema(path).names)
+    except Exception as error:  # Arrow's own kinds, and OSError
         cure = "get it again from where it came"
         raise BadInput(f"this is no Parquet file, or it is damaged ({error})", cure=cure) from error
 

@@ -1,0 +1,102 @@
+"""``pellucid.dataset``: a data set in whatever form somebody keeps it."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from pellucid.core.errors import BadInput, near
+from pellucid.data.dataset import Dataset
+from pellucid.data.folders import ENDINGS
+from pellucid.data.opening import refusal, user_path
+from pellucid.data.sets import arrays, cifar, class_folders, idx, norb, refused, table
+
+#: Each form has ``recognises(path) -> bool``, which looks at names and heads alone, and ``read(path) -> Dataset``.
+#: The first that recognises what was named reads it; class folders, which could be anything's, come last.
+FORMS: tuple[ModuleType, ...] = (refused, table, arrays, idx, cifar, norb, class_folders)
+
+Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any] | Dataset
+
+
+def dataset(source: Source, *, label: str | None = None, image: str | None = None) -> Dataset:
+    """Open a data set: pictures or matrices with what is known of each.
+
+    source: a folder of class folders; a table (.csv, .tsv, .parquet) with a row a picture, or a folder that it lies
+    in; a table of numbers; an ``.npz`` of arrays; a folder of IDX (MNIST), CIFAR or NORB files; a list of files in
+    class folders; a dictionary of arrays by the names that they would have in an ``.npz``.
+    label: the column to learn where the data do not say. image: the table's column that names the pictures.
+
+    Nothing but tables and arrays is read here, pictures are read when they are asked for. What is wrong with single
+    rows is listed in ``problems``; raises BadInput for what is no data set at all.
+    """
+    return open_dataset(source, label=label, image=image)
+
+
+def open_dataset(source: Source, *, label: str | None = None, image: str | None = None) -> Dataset:
+    """What ``pellucid.dataset`` does."""
+    return _labelled(_opened(source, label, image), label)
+
+
+def _opened(source: Source, label: str | None, image: str | None) -> Dataset:
+    if isinstance(source, Dataset):
+        return source
+    if isinstance(source, Mapping):
+        return arrays.of(source)
+    if not isinstance(source, str | os.PathLike):
+        return class_folders.of_files([os.fspath(s) for s in source])
+    path = _existing(source)
+    try:
+        form = table if image is not None else form_of(path)
+        return table.read(path, image=image, label=label) if form is table else form.read(path)
+    except BadInput as error:
+        raise error.at(path) from error.__cause__
+    except OSError as error:
+        raise refusal(error).at(error.filename or path) from error
+
+
+def form_of(path: Path) -> ModuleType:
+    """The form that recognises a path; an error that says what is there where none does."""
+    for form in FORMS:
+        if form.recognises(path):
+            return form
+    raise _unknown(path)
+
+
+def _existing(source: str | os.PathLike[str]) -> Path:
+    path = user_path(os.fspath(source))
+    try:
+        if path.exists():
+            return path
+        beside = [p.name for p in path.parent.iterdir()] if path.parent.is_dir() else []
+    except OSError as error:
+        raise refusal(error).at(path) from error
+    cure = near(path.name, beside) if beside else "check the path"
+    raise BadInput("there is no such file or folder", where=path, cure=cure)
+
+
+def _unknown(path: Path) -> BadInput:
+    known = "known are class folders, tables, .npz, COCO, YOLO, IDX, CIFAR and NORB files (see the page on data)"
+    if not path.is_dir():
+        return BadInput(f"a file {path.suffix or 'without an ending'} is no data set", where=path, cure=known)
+    endings = Counter(p.suffix.lower() or "no ending" for p in path.iterdir() if not p.name.startswith("."))
+    if not endings:
+        return BadInput("the folder is empty", where=path, cure=known)
+    if any(e in endings for e in ENDINGS):
+        cure = "put each into a folder of its class's name, or write a table with the columns image and label"
+        return BadInput("there are pictures, but nothing says what they show", where=path, cure=cure)
+    if endings[".npz"] == 1 and len(endings) == 1:
+        return BadInput("the folder holds one .npz", where=path, cure="name the file itself")
+    held = ", ".join(f"{n} × {e}" for e, n in endings.most_common(4))
+    return BadInput(f"this folder is no data set: it holds {held}", where=path, cure=known)
+
+
+def _labelled(data: Dataset, label: str | None) -> Dataset:
+    if label is None:
+        return data
+    data.column(label)  # an unknown one is an error with the near ones
+    return dataclasses.replace(data, label=label)
