@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from pellucid.training.initialise import initialise
     from pellucid.training.lr_range import lr_range
     from pellucid.training.nonfinite import NonFinite
+    from pellucid.training.per_sample import per_sample_gradients
     from pellucid.training.watch import watch
 
 _HOMES = {
@@ -82,6 +83,7 @@ _HOMES = {
     "lr_range": "pellucid.training.lr_range",
     "neurons": "pellucid.features.neurons",
     "open": "pellucid.models.open",
+    "per_sample_gradients": "pellucid.training.per_sample",
     "read": "pellucid.data.reading",
     "regions": "pellucid.features.regions",
     "spans": "pellucid.attribution.spans",
@@ -126,6 +128,7 @@ __all__ = [
     "lr_range",
     "neurons",
     "open",
+    "per_sample_gradients",
     "read",
     "regions",
     "spans",
