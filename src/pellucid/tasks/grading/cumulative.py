@@ -5,12 +5,15 @@ Proportional odds (McCullagh 1980), learnt by likelihood; the head keeps the cut
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-#: Two cutpoints count as this far apart at least: closer, the level between them would have the probability 0.
-CLOSEST = 1e-6
+#: Two cutpoints that are closer than this leave no probability between them; the logarithm goes on as a straight line
+#: then, steep enough to part them again and never infinite.
+CLOSEST = 1e-4
 
 
 def cumulative(output: Tensor, target: Tensor) -> Tensor:
@@ -22,9 +25,14 @@ def cumulative(output: Tensor, target: Tensor) -> Tensor:
     bounds = torch.cat([far, output, -far], 1)
     above, below = (bounds.gather(1, target[:, None] + i)[:, 0] for i in (0, 1))
     between = torch.isfinite(above) & torch.isfinite(below)
-    gap = torch.where(between, above - below, 1.0).clamp(min=CLOSEST)
-    closeness = torch.where(between, torch.log(-torch.expm1(-gap)), 0.0)
-    return -(F.logsigmoid(above) + F.logsigmoid(-below) + closeness)
+    gap = torch.where(between, above - below, 1.0)
+    return -(F.logsigmoid(above) + F.logsigmoid(-below) + torch.where(between, _log_share(gap), 0.0))
+
+
+def _log_share(gap: Tensor) -> Tensor:
+    """log(1 − e^−gap), below CLOSEST its tangent."""
+    wide = gap.clamp(min=CLOSEST)
+    return torch.log(-torch.expm1(-wide)) + (gap - wide) / math.expm1(CLOSEST)
 
 
 def from_cumulative(above: Tensor) -> Tensor:
