@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
-from scipy.fft import dctn
+from scipy.fft import dct
 from scipy.spatial import KDTree
 
 from pellucid.core.types import Sample
@@ -33,13 +33,14 @@ SHARE = 0.25
 #: How many levels the colours may differ by.
 COLOUR_LEVELS = 5.0
 
-#: Levels of contrast below which a picture is taken as empty, which says nothing of where it came from.
-EMPTY = 2.0
+#: Levels of contrast (standard deviation) below which a picture is taken as empty: two pieces of sky are alike.
+EMPTY = 6.0
 
 #: Low frequencies along each axis, and how many of the nearest by these are compared.
 _LOW, _NEAREST = 4, 5
 
-_PAIRS_AT_ONCE = 4096
+#: Thumbnails, and pairs of them, that are worked on at once.
+_AT_ONCE = 4096
 
 #: What an item's thumbnail is: not there, of pixels, or (a matrix, whose copies are exact) only a digest.
 _NONE, _PIXELS, _DIGEST = range(3)
@@ -62,6 +63,7 @@ class Thumbnails:
         self._kind = np.zeros(count, np.uint8)
         self._grey = np.zeros((count, SIDE, SIDE), np.uint8)
         self._colour = np.zeros((count, COLOURS, COLOURS, 2), np.uint8)
+        self._contrast = np.zeros(count, np.float32)
         self._digest: dict[int, bytes] = {}
 
     def put(self, i: int, sample: Sample) -> None:
@@ -73,6 +75,7 @@ class Thumbnails:
             self._kind[i] = _DIGEST if array.min() < array.max() else _NONE
             return
         self._grey[i], self._colour[i] = _thumbnail(array)
+        self._contrast[i] = self._grey[i].std()
         self._kind[i] = _PIXELS
 
     def leaks(self, splits: Mapping[str, np.ndarray]) -> list[Twin]:
@@ -95,39 +98,38 @@ class Thumbnails:
     def _alike(self, before: np.ndarray, items: np.ndarray) -> list[tuple[int, int]]:
         """Pictures that are there twice."""
         brightest = self._grey[self._kind == _PIXELS].max(initial=0) / 255  # bytes may hold 0 to 16, or 0 and 1
-        before, items = (self._telling(rows, EMPTY * brightest) for rows in (before, items))
+        telling = (self._kind == _PIXELS) & (self._contrast > EMPTY * brightest)
+        before, items = before[telling[before]], items[telling[items]]
         if not len(before) or not len(items):
             return []
         tree = KDTree(self._low(before))
-        reach = LEVELS * brightest * SIDE  # orthonormal frequencies keep the sum of squares over all SIDE² pixels
+        reach = LEVELS * brightest * SIDE  # for frequencies keep the sum of squares over all SIDE² pixels
         _, near = tree.query(self._low(items), k=_NEAREST, distance_upper_bound=reach, workers=-1)
         row, place = np.nonzero(near < len(before))
         pairs = np.stack([items[row], before[near[row, place]]], axis=1)
         best: dict[int, tuple[float, int]] = {}
-        for start in range(0, len(pairs), _PAIRS_AT_ONCE):
-            some = pairs[start : start + _PAIRS_AT_ONCE]
+        for start in range(0, len(pairs), _AT_ONCE):
+            some = pairs[start : start + _AT_ONCE]
             for (i, j), distance in zip(some.tolist(), self._distance(some, brightest).tolist(), strict=True):
                 if distance <= LEVELS * brightest:
                     best[i] = min(best.get(i, (np.inf, j)), (distance, j))
         return [(i, j) for i, (_, j) in best.items()]
 
-    def _telling(self, rows: np.ndarray, contrast: float) -> np.ndarray:
-        """Those of the rows that are pictures of some contrast."""
-        rows = rows[self._kind[rows] == _PIXELS]
-        parts = np.array_split(rows, len(rows) // _PAIRS_AT_ONCE + 1)
-        return np.concatenate([part[self._grey[part].std((1, 2)) > contrast] for part in parts])
-
     def _low(self, rows: np.ndarray) -> np.ndarray:
         """The low frequencies of the thumbnails, without their mean: float32 [rows, _LOW² − 1]."""
-        parts = np.array_split(rows, len(rows) // _PAIRS_AT_ONCE + 1)
-        low = [dctn(self._grey[p].astype(np.float32), axes=(1, 2), norm="ortho")[:, :_LOW, :_LOW] for p in parts]
-        return np.concatenate(low).reshape(len(rows), -1)[:, 1:]
+        waves = dct(np.eye(SIDE, dtype=np.float32), norm="ortho")[:, :_LOW]
+        plane = np.einsum("yf,xg->yxfg", waves, waves).reshape(SIDE * SIDE, -1)[:, 1:]
+        low = np.empty((len(rows), plane.shape[1]), np.float32)
+        for start in range(0, len(rows), _AT_ONCE):
+            some = self._grey[rows[start : start + _AT_ONCE]]
+            low[start : start + _AT_ONCE] = some.reshape(len(some), -1).astype(np.float32) @ plane
+        return low
 
     def _distance(self, pairs: np.ndarray, brightest: float) -> np.ndarray:
         """How many levels the thumbnails of each pair differ by; infinite where contrast or colours say otherwise."""
         one, other = (_centred(self._grey[pairs[:, side]]) for side in (0, 1))
         differ = np.sqrt(((one - other) ** 2).mean(1))
-        contrast = np.sqrt(np.minimum((one**2).mean(1), (other**2).mean(1)))
+        contrast = self._contrast[pairs].min(1)
         colours = self._colour[pairs].astype(np.float32)
         recoloured = np.sqrt(((colours[:, 0] - colours[:, 1]) ** 2).mean((1, 2, 3))) > COLOUR_LEVELS * brightest
         return np.where((differ > SHARE * contrast) | recoloured, np.inf, differ)
