@@ -11,6 +11,7 @@ import numpy as np
 
 from pellucid.core.errors import BadInput, near
 from pellucid.core.types import Sample
+from pellucid.data.outlines import Outline
 from pellucid.data.reading import read
 
 #: The names of splits, in their order; rows of another name are kept out of training and may be evaluated by name.
@@ -117,8 +118,9 @@ class Dataset:
     not say. group: what may not be parted between splits (a patient, an original and its mirror image); None where
     each stands alone. rows: where each is told of ("labels.csv, row 12"). boxes, points [k, 2] in pixels, masks
     (paths, ``file.npz:mask`` for an array): None where there are none at all, an entry of None where nothing is known
-    of one. problems: those that were found while reading; what they are about is not among the items. features: what
-    the numbers of each [1, F] matrix are, where it was a table's row. mask_names: what the numbers in masks mean.
+    of one. outlines: one a box, None where it has none. problems: those that were found while reading; what they are
+    about is not among the items. features: what the numbers of each [1, F] matrix are, where it was a table's row.
+    mask_names: what the numbers in masks mean.
     """
 
     source: str
@@ -131,13 +133,14 @@ class Dataset:
     boxes: tuple[Boxes | None, ...] | None = None
     points: tuple[np.ndarray | None, ...] | None = None
     masks: tuple[str | None, ...] | None = None
+    outlines: tuple[tuple[Outline | None, ...], ...] | None = None
     problems: tuple[Problem, ...] = ()
     features: tuple[str, ...] = ()
     mask_names: Mapping[int, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         per_item = {"split": self.split, "group": self.group, "rows": self.rows or None, **self.columns}
-        per_item |= {"boxes": self.boxes, "points": self.points, "masks": self.masks}
+        per_item |= {"boxes": self.boxes, "points": self.points, "masks": self.masks, "outlines": self.outlines}
         for name, values in per_item.items():
             if values is not None and len(values) != len(self.items):
                 raise BadInput(f"{len(values)} entries of {name!r} for {len(self.items)} items", where=self.source)
@@ -177,6 +180,7 @@ class Dataset:
             boxes=some(self.boxes),
             points=some(self.points),
             masks=some(self.masks),
+            outlines=some(self.outlines),
             problems=(),
         )
 

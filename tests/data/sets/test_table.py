@@ -59,7 +59,9 @@ def test_every_kind_of_table_opens_alike(tmp_path: Path, three: list[str], endin
         parquet.write_table(pyarrow.table({"file": three, "grade": [1, 2, None]}), place)
     else:
         by = "\t" if ending == "tsv" else ";"
-        place.write_text("\n".join([f"file{by}grade", *(f"{p}{by}{g}" for p, g in zip(three, (1, 2, ""), strict=True))]))
+        place.write_text(
+            "\n".join([f"file{by}grade", *(f"{p}{by}{g}" for p, g in zip(three, (1, 2, ""), strict=True))])
+        )
     data = pellucid.dataset(tmp_path)
     assert (data.columns, data.label) == ({"grade": ("1", "2", "")}, "grade")
     assert data.rows[2] == f"index.{ending}, row 4"
@@ -96,7 +98,18 @@ def test_every_missing_file_is_told_with_its_row(tmp_path: Path, three: list[str
     (tmp_path / "folder.png").mkdir()
     (tmp_path / "empty.png").touch()
     (tmp_path / "round.png").symlink_to(tmp_path / "round.png")
-    cells = [three[0], "gone.png", "", "folder.png", "empty.png", "round.png", "x" * 300, "nul\0.png", three[0], three[1]]
+    cells = [
+        three[0],
+        "gone.png",
+        "",
+        "folder.png",
+        "empty.png",
+        "round.png",
+        "x" * 300,
+        "nul\0.png",
+        three[0],
+        three[1],
+    ]
     (tmp_path / "t.csv").write_text("image,label\n\n" + "\n".join(f"{c},k" for c in cells))
     data = pellucid.dataset(tmp_path / "t.csv")
     assert data.names() == (str(tmp_path / three[0]), str(tmp_path / three[1]))
@@ -241,7 +254,9 @@ def test_what_make_writes_opens(tmp_path: Path) -> None:
 
 
 def test_what_make_writes_of_several_objects_is_sorted_by_object(tmp_path: Path) -> None:
-    write_dataset(tmp_path, Wish((recipe("knife"), recipe("coin")), count=2, size=32, supersample=1, formats=()), Plan())
+    write_dataset(
+        tmp_path, Wish((recipe("knife"), recipe("coin")), count=2, size=32, supersample=1, formats=()), Plan()
+    )
     data = pellucid.dataset(tmp_path)
     assert (data.label, set(data.column("class"))) == ("class", {"knife", "coin"})
 

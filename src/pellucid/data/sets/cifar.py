@@ -60,7 +60,9 @@ def read(path: Path) -> Dataset:
 
 
 def _files(folder: Path) -> list[Path]:
-    return [p for p in sorted(folder.iterdir()) if _FILE.fullmatch(p.name) and p.is_file()]
+    """The batches, training first."""
+    files = (p for p in folder.iterdir() if _FILE.fullmatch(p.name) and p.is_file())
+    return sorted(files, key=lambda p: (p.stem.startswith("test"), p.name))
 
 
 def _records(path: Path, labels: int) -> Numbers:

@@ -41,11 +41,12 @@ def of(place: Path, columns: Columns, numbers: Sequence[int], label: str | None)
     if not values:
         cure = "name the column with the pictures 'image' or 'path', or keep the features as numbers"
         raise BadInput("it has neither a column of pictures nor one of numbers", where=place, cure=cure)
-    x = np.stack(list(values.values()), axis=1)
+    with np.errstate(over="ignore"):  # what does not fit into float32 becomes infinite, and is told
+        x = np.stack(list(values.values()), axis=1).astype(np.float32)
     bad = _bad_rows(place, columns, numbers, list(values), x)
     data = Dataset(
         source=str(place),
-        items=Stack.of(x[:, None, :].astype(np.float32), str(place)),
+        items=Stack.of(x[:, None, :], str(place)),
         columns={n: tuple(c) for n, c in columns.items() if n not in (*values, split, group)},
         label=label,
         split=tuple(map(split_of, columns[split])) if split else None,
@@ -110,8 +111,7 @@ def _bad_rows(
     place: Path, columns: Columns, numbers: Sequence[int], names: list[str], x: np.ndarray
 ) -> dict[int, Problem]:
     """The rows that cannot be used, each with its first wrong cell."""
-    with np.errstate(over="ignore"):  # what does not fit into float32 is wrong too
-        wrong = ~np.isfinite(x.astype(np.float32))
+    wrong = ~np.isfinite(x)
     found = {}
     for i in np.flatnonzero(wrong.any(axis=1)):
         name = names[int(wrong[i].argmax())]
