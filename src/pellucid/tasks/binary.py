@@ -70,7 +70,7 @@ def binary(
     def tune(given: np.ndarray, targets: np.ndarray) -> Mapping[str, Any]:
         known = targets != MISSING
         found = tuned_threshold(targets[known] == 1, given[known, 1], aim)  # type: ignore[arg-type]
-        return {**rule, "untuned": True} if found is None else {"threshold": found}
+        return {**rule, "untuned": [classes[1]]} if found is None else {"threshold": found}
 
     return Task(
         kind="binary",
