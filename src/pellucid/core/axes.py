@@ -9,7 +9,22 @@ import numpy as np
 from pellucid.core.errors import BadInput, near
 
 #: Every axis that a value of pellucid may have.
-KNOWN = ("sample", "layer", "cluster", "channel", "unit", "token", "depth", "height", "width", "class", "step")
+KNOWN = (
+    "sample",
+    "layer",
+    "cluster",
+    "channel",
+    "unit",
+    "token",
+    "depth",
+    "height",
+    "width",
+    "class",
+    "decision",
+    "bin",
+    "step",
+    "epoch",
+)
 
 
 def check(values: np.ndarray, axes: Sequence[str], *, what: str = "values") -> None:

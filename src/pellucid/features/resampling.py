@@ -20,12 +20,16 @@ class Interval:
     @property
     def low(self) -> float:
         """The interval's lower end."""
-        return float(np.nanpercentile(self.draws, 2.5))
+        return self._percentile(2.5)
 
     @property
     def high(self) -> float:
         """The interval's upper end."""
-        return float(np.nanpercentile(self.draws, 97.5))
+        return self._percentile(97.5)
+
+    def _percentile(self, percent: float) -> float:
+        known = self.draws[~np.isnan(self.draws)]
+        return float(np.percentile(known, percent)) if len(known) else float("nan")
 
     @property
     def error(self) -> float:

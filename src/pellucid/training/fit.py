@@ -46,13 +46,14 @@ Row = dict[str, Any]
 class State:
     """Where a training stands: what comes next (epoch and step, from 0), what was seen, the best so far.
 
-    seen: the running sums of the epoch's loss; outputs of its training items by place, NaN where none was made yet.
-    best_epoch counts from 1; 0 is before any.
+    loss, norm: the running sum of the epoch's loss, and the last gradient's norm. seen: outputs of its training items
+    by place, NaN where none was made yet. best_epoch counts from 1; 0 is before any.
     """
 
     epoch: int = 0
     step: int = 0
     loss: float = 0.0
+    norm: float = 0.0
     seen: Tensor = field(default_factory=lambda: torch.empty(0))
     rows: list[Row] = field(default_factory=list)
     best: float = -math.inf
@@ -122,14 +123,14 @@ class Loop:
             norm = float(nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip))
         return float(loss.detach()), output.detach(), norm
 
-    def _step(self, places: Tensor) -> float:
-        """One step of the optimizer; the gradient's norm. A number that is not finite is told before any is used."""
+    def _step(self, places: Tensor) -> None:
+        """One step of the optimizer. A number that is not finite is told before any is used."""
         state = self.state
         factor = rate_factor(self.plan.schedule, state.epoch * self.steps + state.step, self.total)
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
-        loss, output, norm = self._backward(places)
-        sound = math.isfinite(loss) and (math.isfinite(norm) or self.scaler.is_enabled())
+        loss, output, state.norm = self._backward(places)
+        sound = math.isfinite(loss) and (math.isfinite(state.norm) or self.scaler.is_enabled())
         if self.plan.watch and not sound:
             self._explain(places)
         self.scaler.step(self.optimizer)
@@ -137,7 +138,6 @@ class Loop:
         state.loss += loss * len(places)
         state.seen[places] = output.to("cpu", torch.float32)
         state.step += 1
-        return norm
 
     def _explain(self, places: Tensor) -> None:
         """Run the step again under watch, which names who made the first number that is not finite."""
@@ -157,22 +157,22 @@ class Loop:
 
     def run(self, *, on_step: Callable[[], None] | None = None, on_epoch: Callable[[Row], None] | None = None) -> None:
         """Train to the end, or until a callback raises."""
-        epochs = self.plan.epochs or 0
-        total = epochs * self.steps
-        done = self.state.epoch * self.steps + self.state.step
+        state = self.state
         with _own_draws(self.device):
-            bar = track(range(done, total), "training", total - done)
-            for _ in bar:
-                if self.state.stopped:
+            if state.step == self.steps:  # interrupted after an epoch's last step
+                self._begin_epoch()
+                self._end_epoch(on_epoch)
+            for _ in track(range(state.epoch * self.steps + state.step, self.total), "training"):
+                if state.stopped:
                     break
-                if self.state.step == 0 or not self._batches:
+                if state.step == 0 or not self._batches:
                     self._begin_epoch()
-                norm = self._step(self._batches[self.state.step])
+                self._step(self._batches[state.step])
                 if on_step is not None:
                     on_step()
-                if self.state.step == self.steps:
-                    self._end_epoch(norm, on_epoch)
-            self.state.stopped = self.state.stopped or "all epochs are done"
+                if state.step == self.steps:
+                    self._end_epoch(on_epoch)
+            state.stopped = state.stopped or "all epochs are done"
 
     def _begin_epoch(self) -> None:
         """Set the module's modes and the order of the items, also where an epoch is taken up in its middle."""
@@ -187,7 +187,7 @@ class Loop:
             state.loss, state.seen = 0.0, torch.full((len(self.train), self.task.head.outputs), torch.nan)
         self._began = time.perf_counter()
 
-    def _end_epoch(self, norm: float, on_epoch: Callable[[Row], None] | None) -> None:
+    def _end_epoch(self, on_epoch: Callable[[Row], None] | None) -> None:
         state = self.state
         row: Row = {"epoch": state.epoch + 1, "loss": state.loss / len(self.train)}
         row |= {f"train_{n}": v for n, v in self._scores(self.train.targets, state.seen).items()}
@@ -195,7 +195,7 @@ class Loop:
             output = outputs_of(self.network, self.val)
             row["val_loss"] = float(self.task.loss(output, self.val.targets).mean())
             row |= {f"val_{n}": v for n, v in self._scores(self.val.targets, output).items()}
-        row |= {"lr": self.optimizer.param_groups[0]["lr"], "gradient_norm": norm}
+        row |= {"lr": self.optimizer.param_groups[0]["lr"], "gradient_norm": state.norm}
         row["seconds"] = time.perf_counter() - self._began
         state.rows.append(row)
         self._judge(row)

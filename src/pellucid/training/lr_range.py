@@ -52,13 +52,14 @@ def lr_range(
     steps: int = 100,
     train: bool = True,
     seed: int = 0,
+    begin: Callable[[nn.Module], None] | None = None,
 ) -> View:
     """Train a copy while the learning rate grows exponentially, and see where the loss falls (Smith 2017, §3.3).
 
     loss: ``loss(output, target)``. batches: (x, target), taken in turn and again from the start where they end.
     optimizer: "sgd" (momentum 0.9), "adam" or "adamw". steps: at most so many; it ends where the loss has risen by
     twice what it had fallen, or is not finite. train: in training mode; False for batches of one, of which batch norm
-    has no statistics.
+    has no statistics. begin: called with the copy; parameters that then ask for no gradient do not learn.
 
     Gives lr and loss [step] (the smoothed loss; its running mean is bias-corrected) and ``options["suggested"]``, a
     tenth of the rate at which it was lowest, where it falls by more than its noise (None otherwise);
@@ -68,6 +69,8 @@ def lr_range(
     _check(optimizer, lowest, highest, steps)
     module = model.module if isinstance(model, Network) else model
     with scratch(module, seed, train=train) as trainee:
+        if begin is not None:
+            begin(trainee)
         rates, losses, diverged = _raise(trainee, loss, batches, optimizer, np.geomspace(lowest, highest, steps))
     if len(losses) < 2:
         raise BadInput("the loss is not finite at the start", where="lr_range", cure="see pellucid health MODEL")
@@ -98,7 +101,7 @@ def _raise(
 ) -> tuple[list[float], list[float], float | None]:
     """The rates that were tried, the loss before each step, and the rate at which it diverged, if it did."""
     with failures("lr_range"):
-        stepper = OPTIMIZERS[optimizer](trainee.parameters(), lr=float(rates[0]))
+        stepper = OPTIMIZERS[optimizer]([p for p in trainee.parameters() if p.requires_grad], lr=float(rates[0]))
     losses: list[float] = []
     for rate, (x, target) in zip(track(rates, "learning rates"), _endless(batches), strict=False):
         stepper.param_groups[0]["lr"] = float(rate)

@@ -1,11 +1,11 @@
 """A run: the folder that a training fills, from which it goes on, and which opens as ``run:FOLDER``.
 
 config.toml      everything that was chosen, and what is needed to build the network again
-split.csv        which item is in which split
+split.csv        which item is in which split, and what it is known by wherever it lies (a hash of its bytes)
 metrics.jsonl    a line an epoch
 best.safetensors the weights of the best epoch, last.safetensors those of the last
 state.safetensors where the training stands, to go on bit-exactly
-summary.json, curves.png, report.html when it is done
+summary.json, view.npz, curves.png, report.html when it is done
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,10 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from pellucid.core.archive import load as load_view
 from pellucid.core.errors import BadInput
 from pellucid.core.files import whole_file
+from pellucid.core.types import View
 from pellucid.models.network import Network
 from pellucid.models.open import open
 from pellucid.tasks.table import tasks
@@ -39,11 +42,23 @@ from pellucid.training.plan import Plan
 from pellucid.training.setup import Setup
 from pellucid.version import __version__
 
-CONFIG, SPLIT, METRICS, SUMMARY = "config.toml", "split.csv", "metrics.jsonl", "summary.json"
+CONFIG, SPLIT, METRICS = "config.toml", "split.csv", "metrics.jsonl"
+SUMMARY, VIEW = "summary.json", "view.npz"
 BEST, LAST, STATE = "best.safetensors", "last.safetensors", "state.safetensors"
 
 #: Cells of a combination in config.toml, where a table's keys are texts.
 _BETWEEN = "\x1f"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One item of a run's data. name: its path or place. split: "train", "val", "test" or another name. content: a
+    hash of its bytes.
+    """
+
+    name: str
+    split: str
+    content: str
 
 
 @dataclass(frozen=True)
@@ -73,15 +88,37 @@ class Run:
     @property
     def plan(self) -> Plan:
         """How it was trained."""
-        return Plan.of(self.config["plan"])
+        with self._readable():
+            return Plan.of(self.config["plan"])
 
     @property
     def task(self) -> Task:
         """The task, made again for the vocabulary that it was trained with, with the tuned rule."""
-        told = self.config["task"]
-        entry = tasks[told["kind"]]
-        task = entry.function(_vocabulary(told["vocabulary"]), **entry.complete(told["options"]))
-        return dataclasses.replace(task, rule={**task.rule, **told.get("rule", {})})
+        with self._readable():
+            told = self.config["task"]
+            entry = tasks[told["kind"]]
+            task = entry.function(_vocabulary(told["vocabulary"]), **entry.complete(told["options"]))
+            return dataclasses.replace(task, rule={**task.rule, **told.get("rule", {})})
+
+    @property
+    def source(self) -> str:
+        """What data it was trained on, as they were named."""
+        with self._readable():
+            return str(self.config["data"]["source"])
+
+    @contextmanager
+    def _readable(self) -> Iterator[None]:
+        """What config.toml lacks, or holds in another form, is told in one line."""
+        try:
+            yield
+        except BadInput as error:
+            raise error.at(self.folder / CONFIG) from error
+        except KeyError as error:
+            cure = "restore it, or train again"
+            raise BadInput(f"it lacks {error}", where=self.folder / CONFIG, cure=cure) from error
+        except (TypeError, ValueError, AttributeError) as error:
+            cure = "restore it, or train again"
+            raise BadInput(f"it cannot be read ({error})", where=self.folder / CONFIG, cure=cure) from error
 
     @property
     def network(self) -> Network:
@@ -89,22 +126,48 @@ class Run:
         return open(f"run:{self.folder}")
 
     @property
+    def items(self) -> tuple[Item, ...]:
+        """The items that it was trained, tuned and tested with."""
+        path = self.folder / SPLIT
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return tuple(Item(row["item"], row["split"], row["content"]) for row in csv.DictReader(file))
+        except (OSError, KeyError, UnicodeDecodeError, csv.Error) as error:
+            raise BadInput(f"it cannot be read ({error})", where=path, cure="restore it, or train again") from error
+
+    @property
     def split(self) -> dict[str, str]:
         """Which split each item was in, by its name."""
-        with (self.folder / SPLIT).open(encoding="utf-8", newline="") as file:
-            return {row["item"]: row["split"] for row in csv.DictReader(file)}
+        return {item.name: item.split for item in self.items}
+
+    @property
+    def view(self) -> View:
+        """Its curves and scores; ``run.view.show()`` draws them."""
+        return load_view(self.folder / VIEW)
+
+    @property
+    def done(self) -> bool:
+        """Whether it was trained to its end."""
+        return (self.folder / SUMMARY).exists()
 
     @property
     def summary(self) -> dict[str, Any]:
         """What was written when it was done; an error while it is not."""
         path = self.folder / SUMMARY
-        if not path.exists():
+        if not self.done:
             cure = "go on with --resume (resume=True)"
             raise BadInput("the training was interrupted and is not done", where=self.folder, cure=cure)
-        return json.loads(path.read_text(encoding="utf-8"))
+        try:
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise BadInput(f"it cannot be read ({error})", where=path, cure="restore it, or train again") from error
+
+    def show(self) -> Any:
+        """The learning curves as a matplotlib figure."""
+        return self.view.show()
 
     def __repr__(self) -> str:
-        return f"Run({self.folder}: {self.config['task']['kind']}, {len(self.rows)} epochs)"
+        return f"Run({self.folder}: {self.config.get('task', {}).get('kind')}, {len(self.rows)} epochs)"
 
 
 def is_run(folder: Path) -> bool:
@@ -153,14 +216,14 @@ def write_config(folder: Path, config: Mapping[str, Any]) -> None:
         path.write_bytes(tomli_w.dumps(config).encode())
 
 
-def write_split(folder: Path, setup: Setup) -> None:
-    """Write which item is in which split."""
+def write_split(folder: Path, setup: Setup, keys: Sequence[str]) -> None:
+    """Write which item is in which split. keys: a hash of each item's bytes."""
     names = setup.data.names()
     with whole_file(folder / SPLIT) as path, path.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
-        table.writerow(["item", "split"])
+        table.writerow(["item", "split", "content"])
         for split, rows in setup.rows.items():
-            table.writerows([names[int(r)], split] for r in rows)
+            table.writerows([names[int(r)], split, keys[int(r)]] for r in rows)
 
 
 def write_metrics(folder: Path, rows: list[Row]) -> None:
@@ -240,10 +303,10 @@ def read_state(folder: Path, loop: Loop, mark: str) -> None:
     loop.state = State(**told, seen=tensors["seen"])
 
 
-def mark_of(setup: Setup) -> str:
-    """What a state belongs to: the choices, the splits, the targets."""
+def mark_of(setup: Setup, keys: Sequence[str]) -> str:
+    """What a state belongs to: the choices, the splits, the targets, the items. keys: a hash of each item's bytes."""
     digest = hashlib.sha256(tomli_w.dumps(config_of(setup)).encode())
     for name, rows in setup.rows.items():
         digest.update(name.encode() + np.ascontiguousarray(rows, np.int64).tobytes())
-    digest.update(setup.targets.numpy().tobytes())
+    digest.update(setup.targets.numpy().tobytes() + "".join(keys).encode())
     return digest.hexdigest()

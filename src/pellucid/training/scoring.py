@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
+from pellucid.core.progress import track
 from pellucid.features.resampling import Interval
-from pellucid.tasks.task import Task
+from pellucid.tasks.task import MISSING, Task
 
 #: How often items are drawn anew. Metrics are computed each time, so fewer than elsewhere.
 DRAWS = 400
@@ -34,16 +36,62 @@ def scored(
     *,
     seed: int = 0,
     draws: int = DRAWS,
+    only: Sequence[str] | None = None,
 ) -> dict[str, Interval]:
     """Every metric with its 95 % bootstrap interval over items (over groups, where there are some).
 
-    targets, probabilities: [n, …], as the task makes them. rule: tuned on other items.
+    targets, probabilities: [n, …], as the task makes them. rule: tuned on other items. only: names of metrics.
     """
     decisions = task.decide(probabilities, task.rule if rule is None else rule)
-    places = drawn_rows(len(targets), groups, seed=seed, draws=draws)
-    found = {}
-    for name, metric in task.metrics.items():
-        value = metric.compute(targets, probabilities, decisions)
-        again = np.array([metric.compute(targets[p], probabilities[p], decisions[p]) for p in places])
-        found[name] = Interval(float(value), again)
+    metrics = {name: metric for name, metric in task.metrics.items() if only is None or name in only}
+    found = {
+        name: Interval(metric.compute(targets, probabilities, decisions), np.empty(draws))
+        for name, metric in metrics.items()
+    }
+    for draw, p in enumerate(track(drawn_rows(len(targets), groups, seed=seed, draws=draws), "intervals")):
+        for name, metric in metrics.items():
+            found[name].draws[draw] = metric.compute(targets[p], probabilities[p], decisions[p])
     return found
+
+
+def gap(task: Task, learnt: Interval, held_out: Interval) -> Interval:
+    """By how much the primary metric is better on the items that were learnt from, with its interval."""
+    sign = 1.0 if task.metrics[task.primary].higher else -1.0
+    return Interval(sign * (learnt.value - held_out.value), sign * (learnt.draws - held_out.draws))
+
+
+def known(targets: np.ndarray) -> np.ndarray:
+    """Which items have a label at all: bool [n]. targets: as the task makes them."""
+    there = ~np.isnan(targets) if targets.dtype.kind == "f" else targets != MISSING
+    return there if there.ndim == 1 else there.any(1)
+
+
+def constant_answer(task: Task) -> np.ndarray:
+    """The probabilities [len(classes)] of whoever answers always the same, as well as that can be done.
+
+    It is the answer with the least loss on the training items, for any loss: what a network has to beat.
+    """
+    vocabulary = task.vocabulary
+    rows = list(vocabulary.combinations)
+    targets = task.encode({name: [row[i] for row in rows] for i, name in enumerate(vocabulary.columns)})
+    weight = torch.tensor(list(vocabulary.combinations.values()), dtype=torch.float32)
+    weight = weight * torch.from_numpy(known(targets.numpy()))
+    with torch.enable_grad():
+        output = torch.zeros(1, task.head.outputs, requires_grad=True)
+        stepper = torch.optim.LBFGS([output], max_iter=200, line_search_fn="strong_wolfe")
+
+        def loss() -> torch.Tensor:
+            stepper.zero_grad()
+            each = task.loss(output.expand(len(targets), -1), targets)
+            mean = (each * weight).sum() / weight.sum().clamp(min=1)
+            mean.backward()
+            return mean
+
+        stepper.step(loss)
+    return task.probabilities(output.detach())[0].numpy()
+
+
+def baselines(task: Task, targets: np.ndarray, rule: Mapping[str, Any] | None = None) -> dict[str, float]:
+    """Every metric of the constant answer on these items."""
+    probabilities = np.repeat(constant_answer(task)[None], len(targets), 0)
+    return task.scores(targets, probabilities, rule)

@@ -9,8 +9,7 @@ import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,43 +19,27 @@ from torch import Tensor, nn
 
 from pellucid.core import late
 from pellucid.core.errors import BadInput
-from pellucid.core.types import View
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.opening import open_dataset
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.open import open as open_network
 from pellucid.training import runs
-from pellucid.training.answering import answers
+from pellucid.training.codes import contents
 from pellucid.training.examples import Codes, Examples
 from pellucid.training.fit import Loop, Row, weights_of
 from pellucid.training.frozen import folded, on_codes
 from pellucid.training.lr_range import lr_range
 from pellucid.training.plan import HEAD, Plan
+from pellucid.training.results import Fitted, run_view, summary_of
 from pellucid.training.runs import Run
-from pellucid.training.scoring import scored
 from pellucid.training.setup import Setup, prepare
+from pellucid.training.transfer import Learners, freeze, training_mode
 
 #: Seconds after which a state is written also within an epoch.
 EVERY = 60.0
 
 #: The finder's steps, and the items of each.
 FINDER_STEPS, FINDER_BATCH = 60, 32
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """A trained network without a folder. network: the best epoch's; rows: an epoch each; rule: tuned on validation."""
-
-    setup: Setup
-    network: Network
-    rows: tuple[Row, ...]
-    rule: dict[str, Any]
-    best_epoch: int
-    stopped: str
-
-    def answers(self, split: str) -> np.ndarray:
-        """The task's probabilities for a split, [n, classes]."""
-        return answers(self.network, self.setup.task, self.setup.examples(split), what="")
 
 
 class Training:
@@ -68,15 +51,16 @@ class Training:
     def __init__(self, setup: Setup, *, cache: bool = True):
         self.alone = setup.plan.unfreeze_from == HEAD and not setup.plan.augment
         self.setup = setup
+        self.codes: dict[str, Codes] = {}
         network, chosen = setup.network, setup.chosen
         train: Examples | Codes = setup.train
         val: Examples | Codes = setup.val
         if self.alone:
-            network, chosen, codes = on_codes(setup, cache=cache)
-            train, val = codes["train"], codes["val"]
+            network, chosen, self.codes = on_codes(setup, cache=cache)
+            train, val = self.codes["train"], self.codes["val"]
         plan = setup.plan
         if plan.lr == "find":
-            plan = dataclasses.replace(plan, lr=found_rate(network, setup, train, chosen.head))
+            plan = dataclasses.replace(plan, lr=found_rate(network, setup, train, chosen))
         self.loop = Loop(network, setup.task, chosen, plan, train, val)
 
     def whole(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -89,12 +73,11 @@ class Training:
         network = dataclasses.replace(setup.network, weights=f"trained, epoch {state.best_epoch}", _cache={})
         network.module.load_state_dict(self.whole(self.loop.kept))
         network.module.eval().requires_grad_(False)
-        rule: dict[str, Any] = dict(setup.task.rule)
-        if len(setup.val):
-            self.loop.restore_best()
-            probabilities = answers(self.loop.network, setup.task, self.loop.val, what="")
-            rule = dict(setup.task.tuned(probabilities, self.loop.val.targets.numpy()))
-        return Fitted(setup, network, tuple(state.rows), rule, state.best_epoch, state.stopped)
+        self.loop.restore_best()
+        head = self.loop.network if self.alone else None
+        found = Fitted(setup, network, tuple(state.rows), {}, state.best_epoch, state.stopped, head, self.codes)
+        given = found.answers("val") if len(setup.val) else np.empty((0, len(setup.task.classes)), np.float32)
+        return dataclasses.replace(found, rule=dict(setup.task.tuned(given, setup.val.targets.numpy())))
 
 
 def fit(setup: Setup, *, cache: bool = True) -> Fitted:
@@ -104,17 +87,24 @@ def fit(setup: Setup, *, cache: bool = True) -> Fitted:
     return training.fitted()
 
 
-def found_rate(network: Network, setup: Setup, train: Examples | Codes, head: str) -> float:
-    """The learning rate that the finder suggests for all that learns; an error where the loss falls at none."""
+def found_rate(network: Network, setup: Setup, train: Examples | Codes, chosen: Learners) -> float:
+    """The learning rate that the finder suggests for what learns; an error where the loss falls at none."""
     generator = np.random.default_rng(setup.plan.seed)
     places = [generator.permutation(len(train))[:FINDER_BATCH] for _ in range(8)]
     batches = [
         (train.x(torch.from_numpy(p), network.device), train.targets[torch.from_numpy(p)].to(network.device))
         for p in places
     ]
-    loss = lambda output, target: setup.task.loss(first_tensor(output).float(), target).mean()  # noqa: E731
-    kind = setup.plan.optimizer
-    view = lr_range(network, loss, batches, optimizer=kind, steps=FINDER_STEPS, seed=setup.plan.seed)
+
+    def loss(output: Tensor, target: Tensor) -> Tensor:
+        return setup.task.loss(first_tensor(output).float(), target).mean()
+
+    def begin(module: nn.Module) -> None:
+        freeze(module, chosen)
+        training_mode(module, chosen)
+
+    plan = setup.plan
+    view = lr_range(network, loss, batches, optimizer=plan.optimizer, steps=FINDER_STEPS, seed=plan.seed, begin=begin)
     if view.options["suggested"] is None:
         cure = "pass a number (--lr 0.001), and look at the data: does the label follow from the picture?"
         raise BadInput("the learning-rate finder found no rate at which the loss falls", cure=cure)
@@ -128,6 +118,8 @@ def train(
     model: str | nn.Module | Network = "efficientnet_lite0",
     resume: bool = False,
     overwrite: bool = False,
+    on_setup: Callable[[Setup], None] | None = None,
+    on_epoch: Callable[[Row, int], None] | None = None,
     **choices: Any,
 ) -> Run:
     """Train a network for a task and write the run to ``out``.
@@ -135,7 +127,9 @@ def train(
     data: what ``pellucid.dataset`` opens, or what it gave. model: a name as for ``pellucid.open`` (pretrained, or
     "small_cnn", "perceptron:256x2", "linear"), or a Network of your own. choices: everything in ``Plan``: task,
     options, labels, epochs, unfreeze_from, lr … resume: go on where the run in ``out`` was interrupted; the same
-    bytes come out as without the interruption. overwrite: replace a finished run.
+    bytes come out as without the interruption. overwrite: replace a finished run. on_setup, on_epoch: called when the
+    data are read, and with each epoch's row and the best epoch so far; an exception ends the training, which can be
+    taken up again.
 
     Gives the run; ``pellucid.open("run:OUT")`` is its network. Raises BadInput for data that cannot be learnt from, all
     their problems at once.
@@ -145,15 +139,16 @@ def train(
     _check_place(folder, resume=resume, overwrite=overwrite)
     opened = data if isinstance(data, Dataset) else open_dataset(os.fspath(data))
     setup = prepare(opened, plan, model=own)
-    training = Training(setup)
-    mark = runs.mark_of(setup)
+    if on_setup is not None:
+        on_setup(setup)
+    keys = contents(opened)
+    training, mark = Training(setup), runs.mark_of(setup, keys)
     if resume and (folder / runs.STATE).exists():
         runs.read_state(folder, training.loop, mark)
     else:
-        _begin(folder, setup, overwrite=overwrite)
-    began = time.perf_counter()
-    _run(folder, training, mark)
-    _finish(folder, training, time.perf_counter() - began)
+        _begin(folder, setup, keys, overwrite=overwrite)
+    _run(folder, training, mark, on_epoch)
+    _finish(folder, training)
     return Run.open(folder)
 
 
@@ -179,21 +174,25 @@ def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
         raise BadInput("there is no run to go on with", where=folder, cure="leave --resume out")
 
 
-def _begin(folder: Path, setup: Setup, *, overwrite: bool) -> None:
+def _begin(folder: Path, setup: Setup, keys: Sequence[str], *, overwrite: bool) -> None:
     if folder.exists() and overwrite:
         shutil.rmtree(folder)
     folder.mkdir(parents=True, exist_ok=True)
     runs.write_config(folder, runs.config_of(setup))
-    runs.write_split(folder, setup)
+    runs.write_split(folder, setup, keys)
 
 
-def _run(folder: Path, training: Training, mark: str) -> None:
+def _run(folder: Path, training: Training, mark: str, on_epoch: Callable[[Row, int], None] | None) -> None:
     """Train, writing down where it stands: after each epoch, every minute, and when it is interrupted."""
     loop, last = training.loop, time.monotonic()
-    best = loop.state.best_epoch
+    best = 0
 
     def write() -> None:
-        nonlocal last
+        nonlocal last, best
+        if loop.state.best_epoch != best:
+            runs.write_weights(folder, runs.BEST, training.whole(loop.kept))
+            best = loop.state.best_epoch
+        runs.write_metrics(folder, loop.state.rows)
         runs.write_state(folder, loop, mark)
         last = time.monotonic()
 
@@ -205,14 +204,11 @@ def _run(folder: Path, training: Training, mark: str) -> None:
             write()
 
     def after_epoch(row: Row) -> None:
-        nonlocal best
-        if loop.state.best_epoch != best:
-            runs.write_weights(folder, runs.BEST, training.whole(loop.kept))
-            best = loop.state.best_epoch
         # The heads of frozen networks learn in milliseconds an epoch: not each of them is worth a file.
-        if not training.alone or time.monotonic() - last > 1 or loop.state.stopped:
-            runs.write_metrics(folder, loop.state.rows)
+        if not training.alone or time.monotonic() - last > 1:
             write()
+        if on_epoch is not None:
+            on_epoch(row, loop.state.best_epoch)
 
     with interrupts_wait() as asked:
         loop.run(on_step=after_step, on_epoch=after_epoch)
@@ -244,64 +240,13 @@ def interrupts_wait() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _finish(folder: Path, training: Training, seconds: float) -> None:
-    """Weights, the tuned rule, the scores of every split, the picture and the page."""
+def _finish(folder: Path, training: Training) -> None:
+    """The last weights, the tuned rule, the scores of every split, the picture and the page."""
     setup, loop = training.setup, training.loop
     runs.write_weights(folder, runs.LAST, training.whole(weights_of(loop.module)))
-    runs.write_weights(folder, runs.BEST, training.whole(loop.kept))
-    runs.write_metrics(folder, loop.state.rows)
     fitted = training.fitted()
     config = runs.config_of(setup)
     config["task"]["rule"] = fitted.rule
     runs.write_config(folder, config)
-    view = run_view(fitted, seconds)
-    summary = {
-        "schema": "pellucid.run/1",
-        "task": setup.task.kind,
-        "model": setup.plan.model,
-        "best_epoch": fitted.best_epoch,
-        "epochs": len(fitted.rows),
-        "stopped": fitted.stopped,
-        "seconds": round(seconds, 3),
-        "primary": setup.task.primary,
-        "scores": list(view.table),
-        "notes": list(setup.notes),
-    }
-    late.call("pellucid.report.run_page", "write_run", folder, view, summary)
-
-
-def run_view(fitted: Fitted, seconds: float) -> View:
-    """The run as values: an array a curve [epoch], a row of the table a metric and split."""
-    setup = fitted.setup
-    names = [n for n in fitted.rows[0] if n not in ("epoch", "seconds")]
-    arrays = {n: np.array([row.get(n, np.nan) for row in fitted.rows], np.float64) for n in names}
-    arrays = {n: a for n, a in arrays.items() if np.isfinite(a).all()}
-    arrays["epoch"] = np.array([row["epoch"] for row in fitted.rows])
-    table = tuple(row for split in setup.rows if len(setup.rows[split]) for row in _scores_of(fitted, split))
-    return View(
-        kind="run",
-        arrays=arrays,
-        axes=dict.fromkeys(arrays, ("epoch",)),
-        table=table,
-        options={
-            "task": setup.task.kind,
-            "primary": setup.task.primary,
-            "higher": setup.task.metrics[setup.task.primary].higher,
-            "best_epoch": fitted.best_epoch,
-            "stopped": fitted.stopped,
-            "learns": setup.plan.unfreeze_from,
-            "rule": fitted.rule,
-        },
-        seconds=seconds,
-        notes=setup.notes,
-        provenance={**fitted.network.facts(), "seed": setup.plan.seed},
-    )
-
-
-def _scores_of(fitted: Fitted, split: str) -> list[dict[str, Any]]:
-    setup = fitted.setup
-    targets = setup.examples(split).targets.numpy()
-    group = None if setup.data.group is None else [setup.data.group[int(r)] for r in setup.rows[split]]
-    found = scored(setup.task, targets, fitted.answers(split), fitted.rule, group, seed=setup.plan.seed)
-    rows = len(targets)
-    return [{"split": split, "metric": name, "items": rows, **each.named("value")} for name, each in found.items()]
+    view = run_view(fitted)
+    late.call("pellucid.report.run_page", "write_run", folder, view, summary_of(fitted, view, folder))

@@ -1,0 +1,248 @@
+"""A training: how loss and score went, and whether what came out can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from pellucid.core.types import View
+from pellucid.report.figures import GREY, Picture, printable, title
+from pellucid.report.layer_curves import BLUE, ORANGE, OWN, quiet
+from pellucid.report.words import Sentence, number, percent, quoted, whole
+
+TITLE = "What was learnt, and how far it can be trusted"
+
+COLUMNS = {
+    "split": "Split",
+    "metric": "Metric",
+    "value": "Value",
+    "value_low": "95 % from",
+    "value_high": "to",
+    "baseline": "Constant answer",
+    "items": "Items",
+}
+
+#: From this share on of what was learnt that does not carry over to other items, a network has learnt by heart.
+BY_HEART = 0.1
+
+#: A loss that over the last fifth of the epochs is lower by this share than over the fifth before still falls.
+FALLING = 0.05
+
+#: On fewer items a score is a rough guess: a share of one half has then an interval of ±0.1.
+FEW = 100
+
+#: Points are marked where there are no more than this many.
+_MARKED = 40
+
+
+# -- the figure -----------------------------------------------------------------------------------
+
+
+def figure(view: View) -> Figure:
+    """Loss to the left, the score that counts to the right, the learning rate in a strip below."""
+    drawn = Picture(figsize=(11, 4.8), layout="constrained")
+    grid = drawn.add_gridspec(2, 2, height_ratios=[7, 1])
+    primary = view.options["primary"]
+    panels = {
+        "Loss": ("loss", "val_loss"),
+        f"{_name(primary)}: {view.options['words'][primary]}": (f"train_{primary}", f"val_{primary}"),
+    }
+    for place, (text, curves) in enumerate(panels.items()):
+        axes = drawn.add_subplot(grid[0, place])
+        _draw_curves(axes, view, *curves)
+        _mark_best(axes, view, words=place == 0)
+        _finish(axes, view)
+        axes.tick_params(labelbottom=False)
+        title(axes, printable(text[:1].upper() + text[1:], 90))
+        _draw_rate(drawn.add_subplot(grid[1, place], sharex=axes), view)
+    drawn.axes[0].legend(fontsize=8.5, frameon=False, loc="best")
+    return drawn
+
+
+def _draw_curves(axes: Axes, view: View, train: str, val: str) -> None:
+    mark = "o" if len(view["epoch"]) <= _MARKED else None
+    for name, label, colour in ((train, "on what it learns from", BLUE), (val, "on validation", OWN)):
+        if name in view.arrays:
+            axes.plot(view["epoch"], view[name], color=colour, label=label, linewidth=1.8, marker=mark, markersize=3.5)
+    values = np.concatenate([view[n] for n in (train, val) if n in view.arrays] or [np.zeros(1)])
+    if values.min() > 0 and values.max() > 30 * values.min():
+        axes.set_yscale("log")
+
+
+def _mark_best(axes: Axes, view: View, *, words: bool) -> None:
+    best = view.options["best_epoch"]
+    axes.axvline(best, color=ORANGE, linewidth=1.2, linestyle=(0, (4, 2)), zorder=1)
+    if words:
+        right = best > 0.75 * len(view["epoch"])
+        axes.annotate(
+            f"best: epoch {best}",
+            (best, 1.0),
+            xycoords=("data", "axes fraction"),
+            xytext=(-4 if right else 4, -3),
+            textcoords="offset points",
+            fontsize=8.5,
+            color="#b45309",
+            ha="right" if right else "left",
+            va="top",
+            bbox={"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1},
+        )
+
+
+def _finish(axes: Axes, view: View) -> None:
+    quiet(axes)
+    axes.grid(axis="y", color="#e5e7eb", linewidth=0.7)
+    last = int(view["epoch"][-1])
+    axes.set_xlim(0.5, last + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
+
+
+def _draw_rate(axes: Axes, view: View) -> None:
+    """The learning rate as a thin strip."""
+    rates = view["lr"]
+    axes.fill_between(view["epoch"], rates, color="#cbd5e1", linewidth=0)
+    axes.plot(view["epoch"], rates, color="#94a3b8", linewidth=1)
+    quiet(axes)
+    axes.set_ylim(0, 1.15 * float(rates.max()))
+    axes.set_yticks([float(rates.max())], [number(float(f"{rates.max():.2g}"))])
+    axes.set_xlabel("epoch (below: the learning rate at its end)".split(" (")[0], fontsize=8.5, color=GREY)
+    axes.text(0.995, 0.92, "learning rate", transform=axes.transAxes, fontsize=7.5, color=GREY, ha="right", va="top")
+
+
+# -- the words ------------------------------------------------------------------------------------
+
+
+def words(view: View) -> list[Sentence]:
+    """What it scores, whether that is learnt by heart, whether more training would help, what learnt."""
+    return [
+        *_score_words(view),
+        *_heart_words(view),
+        *_ending_words(view),
+        *_few_words(view),
+        *_layer_words(view),
+    ]
+
+
+def _name(metric: str) -> str:
+    """``mean_accuracy`` as one says it; so are names with a group behind them."""
+    return metric.replace("_", " ")
+
+
+def _row(view: View, split: str, metric: str) -> Mapping[str, Any] | None:
+    return next((row for row in view.table if (row["split"], row["metric"]) == (split, metric)), None)
+
+
+def interval_words(row: Mapping[str, Any]) -> str:
+    """``0.983 (95 % interval 0.964 to 0.996)``."""
+    if row["value"] is None or not np.isfinite(row["value"]):
+        return "not defined"
+    return f"{_short(row['value'])} (95 % interval {_short(row['value_low'])} to {_short(row['value_high'])})"
+
+
+def _short(value: float) -> str:
+    """Three digits are more than an interval leaves room for."""
+    return f"{value:.3g}" if abs(value) >= 1 else f"{value:.3f}"
+
+
+def _score_words(view: View) -> Iterator[Sentence]:
+    primary = view.options["primary"]
+    said = {"test": "the test items, which nothing was chosen by", "val": "the validation items"}
+    for split, whose in said.items():
+        row = _row(view, split, primary)
+        if row is None:
+            continue
+        text = f"{_name(primary)} on {whose}: {interval_words(row)}, {whole(row['items'])} items"
+        better = _beats(row)
+        base = row["baseline"]
+        text += f"; whoever always answers the same gets {_short(base)}." if base is not None else "."
+        yield Sentence("fact", text[:1].upper() + text[1:])
+        if base is not None and not better:
+            text = "It is not shown to be better than an answer that does not look at the picture: the interval "
+            yield Sentence("warning", f"{text}includes it. More pictures, more epochs, or another network may help.")
+        if split == "val":
+            text = "The best epoch was chosen by these very items, so the score flatters a little: keep a test split."
+            yield Sentence("fact", text)
+        return
+    yield Sentence("warning", "No item was kept apart: what it scores on new pictures is not known. Pass shares=.")
+
+
+def _beats(row: Mapping[str, Any]) -> bool:
+    """Whether all of the interval is better than the constant answer."""
+    if row["baseline"] is None or row["value_low"] is None:
+        return True
+    return bool(row["value_low"] > row["baseline"] if row["higher"] else row["value_high"] < row["baseline"])
+
+
+def _heart_words(view: View) -> Iterator[Sentence]:
+    found, primary = view.options["gap"], view.options["primary"]
+    train = _row(view, "train", primary)
+    if found is None or train is None or not np.isfinite(found["value"]):
+        return
+    other = _row(view, found["split"], primary)
+    where = {"val": "validation", "test": "the test items"}[found["split"]]
+    begin = f"On the very items it learnt from it has {_short(train['value'])}, on {where} {_short(other['value'])}"
+    between = f"{_short(found['value'])} (95 % interval {_short(found['value_low'])} to {_short(found['value_high'])})"
+    if not found["value_low"] > 0:
+        yield Sentence(
+            "fact", f"{begin}: a gap of {between}, which may be chance. Nothing shows that it learnt by heart."
+        )
+        return
+    gained = abs(train["value"] - train["baseline"]) if train["baseline"] is not None else 0.0
+    lost = found["value"] / gained if gained > 0 else 0.0
+    if lost < BY_HEART:
+        text = f"a gap of {between}, small beside what it gained over a constant answer ({percent(lost)} of it)"
+        yield Sentence("fact", f"{begin}: {text}. It hardly learnt by heart.")
+        return
+    cures = [
+        "more pictures",
+        "augment= with what leaves the answer as it is" if not view.options["augment"] else "more augmentation",
+        "fewer layers that learn" if len(view.options["learns"]["layers"]) > 1 else "a larger weight_decay",
+    ]
+    text = f"a gap of {between}. {percent(min(lost, 1.0))} of what it gained over a constant answer does not carry over"
+    yield Sentence("warning", f"{begin}: {text}: it learnt by heart. What helps: {', '.join(cures)}.")
+
+
+def _ending_words(view: View) -> Iterator[Sentence]:
+    options, loss = view.options, view["loss"]
+    done, best = len(loss), options["best_epoch"]
+    patience = options["patience"]
+    if patience is not None and options["stopped"] != "all epochs are done":
+        yield Sentence("fact", f"Stopped after epoch {done}: {options['stopped']}. The best one is {best}.")
+        return
+    yield Sentence("fact", f"The best of {done} epochs is {best}, and its weights were kept." if done > 1 else
+                   "It was trained for one epoch.")  # fmt: skip
+    fifth = max(1, done // 5)
+    before, after = loss[-2 * fifth : -fifth], loss[-fifth:]
+    if done < 2 or not len(before):
+        return
+    fall = 1 - float(after.mean()) / float(before.mean()) if before.mean() > 0 else 0.0
+    if fall > FALLING and best > done - fifth:
+        text = f"The loss still fell by {percent(fall)} over the last {fifth} epochs, and the best epoch is among them"
+        yield Sentence("fact", f"{text}: it may not be done. Try epochs={2 * done}.")
+
+
+def _few_words(view: View) -> Iterator[Sentence]:
+    items = view.options["items"]
+    small = {s: items[s] for s in ("val", "test") if 0 < items.get(s, 0) < FEW}
+    if small:
+        told = " and ".join(f"{count} {'validation' if split == 'val' else split}" for split, count in small.items())
+        yield Sentence(
+            "fact", f"With {told} items, differences within the intervals say nothing; more items narrow them."
+        )
+
+
+def _layer_words(view: View) -> Iterator[Sentence]:
+    learns = view.options["learns"]
+    share = learns["parameters"] / max(1, learns["of"])
+    many = f"{whole(learns['parameters'])} of {whole(learns['of'])} parameters ({percent(share)})"
+    if learns["from"] == "head":
+        yield Sentence("fact", f"The last layer alone learnt, {quoted(learns['head'])}: {many}; all else is as it was.")
+    elif learns["from"] == "all":
+        yield Sentence("fact", f"All {len(learns['layers'])} layers with parameters learnt: {many}.")
+    else:
+        layers = f"{len(learns['layers'])} layers from {quoted(learns['from'])} on learnt"
+        yield Sentence("fact", f"{layers}: {many}; what runs before is as it was, bit for bit.")

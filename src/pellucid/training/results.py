@@ -1,0 +1,213 @@
+"""What a finished training tells: its curves, what every split scores, and how the same is done again."""
+
+from __future__ import annotations
+
+import dataclasses
+import shlex
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pellucid.core.types import View
+from pellucid.features.resampling import Interval
+from pellucid.models.network import Network
+from pellucid.training.answering import answers
+from pellucid.training.examples import Codes
+from pellucid.training.fit import Row
+from pellucid.training.plan import Plan
+from pellucid.training.scoring import baselines, gap, known, scored
+from pellucid.training.setup import Setup
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """A trained network without a folder. network: the best epoch's; rows: an epoch each; rule: tuned on validation.
+
+    head, codes: where the head learnt alone, that head and what it learnt from, by split: it answers the same as the
+    whole network, without another pass over the pictures.
+    """
+
+    setup: Setup
+    network: Network
+    rows: tuple[Row, ...]
+    rule: dict[str, Any]
+    best_epoch: int
+    stopped: str
+    head: Network | None = None
+    codes: Mapping[str, Codes] = field(default_factory=dict)
+
+    def answers(self, split: str) -> np.ndarray:
+        """The task's probabilities for a split, [n, classes]."""
+        if self.head is not None and split in self.codes:
+            return answers(self.head, self.setup.task, self.codes[split])
+        return answers(self.network, self.setup.task, self.setup.examples(split))
+
+
+def run_view(fitted: Fitted) -> View:
+    """The run as values: an array a curve [epoch], a row of the table a metric and split."""
+    setup, rows = fitted.setup, fitted.rows
+    names = [n for n in rows[0] if n not in ("epoch", "seconds")]
+    curves = {n: np.array([row.get(n, np.nan) for row in rows], np.float64) for n in names}
+    arrays = {n: a for n, a in curves.items() if np.isfinite(a).all()}
+    arrays["epoch"] = np.array([row["epoch"] for row in rows])
+    found = {split: _scores(fitted, split) for split in setup.rows if len(setup.rows[split])}
+    table = tuple(row for split, each in found.items() for row in _rows(fitted, split, each))
+    return View(
+        kind="run",
+        arrays=arrays,
+        axes=dict.fromkeys(arrays, ("epoch",)),
+        table=table,
+        options={
+            "task": setup.task.kind,
+            "primary": setup.task.primary,
+            "words": {name: metric.words for name, metric in setup.task.metrics.items()},
+            "higher": setup.task.metrics[setup.task.primary].higher,
+            "best_epoch": fitted.best_epoch,
+            "epochs": setup.plan.epochs,
+            "stopped": fitted.stopped,
+            "patience": setup.plan.patience,
+            "augment": list(setup.plan.augment),
+            "learns": learning(setup),
+            "items": {split: len(some) for split, some in setup.rows.items() if len(some)},
+            "rule": fitted.rule,
+            "gap": _gap(fitted, found),
+        },
+        seconds=sum(row["seconds"] for row in rows),
+        notes=setup.notes,
+        provenance={**fitted.network.facts(), "seed": setup.plan.seed},
+    )
+
+
+def _scores(fitted: Fitted, split: str) -> dict[str, Interval]:
+    """Every metric on a split's labelled items; of those that were learnt from the primary one alone."""
+    setup = fitted.setup
+    targets, there = _labelled(setup, split)
+    if not len(there):
+        return {}
+    group = None if setup.data.group is None else [setup.data.group[int(r)] for r in setup.rows[split][there]]
+    only = (setup.task.primary,) if split == "train" else None
+    given = fitted.answers(split)[there]
+    return scored(setup.task, targets, given, fitted.rule, group, seed=setup.plan.seed, only=only)
+
+
+def _labelled(setup: Setup, split: str) -> tuple[np.ndarray, np.ndarray]:
+    """The targets of a split's items that have one, and which these are."""
+    targets = setup.examples(split).targets.numpy()
+    there = np.flatnonzero(known(targets))
+    return targets[there], there
+
+
+def _rows(fitted: Fitted, split: str, found: Mapping[str, Interval]) -> Iterator[dict[str, Any]]:
+    if not found:
+        return
+    task, (targets, there) = fitted.setup.task, _labelled(fitted.setup, split)
+    usual = baselines(task, targets, fitted.rule)
+    for name, each in found.items():
+        told = {"split": split, "metric": name, "items": len(there), **each.named("value")}
+        yield told | {"baseline": usual[name], "higher": task.metrics[name].higher}
+
+
+def _gap(fitted: Fitted, found: Mapping[str, Mapping[str, Interval]]) -> dict[str, Any] | None:
+    """By how much the primary metric is better on what was learnt from than on what was not."""
+    task = fitted.setup.task
+    other = next((split for split in ("val", "test") if found.get(split)), None)
+    if other is None or not found.get("train"):
+        return None
+    return {"split": other, **gap(task, found["train"][task.primary], found[other][task.primary]).named("value")}
+
+
+def learning(setup: Setup) -> dict[str, Any]:
+    """Which layers learn, and how many parameters are in them."""
+    module, chosen = setup.network.module, setup.chosen
+    own = lambda name, deep: sum(p.numel() for p in module.get_submodule(name).parameters(recurse=deep))  # noqa: E731
+    backbone = {name: own(name, False) for name in chosen.backbone}
+    layers = [name for name, count in backbone.items() if count and name]
+    return {
+        "from": setup.plan.unfreeze_from,
+        "head": chosen.head,
+        "layers": [*layers, chosen.head],
+        "parameters": sum(backbone.values()) + own(chosen.head, True),
+        "of": sum(p.numel() for p in module.parameters()),
+    }
+
+
+# -- how the same is done again -------------------------------------------------------------------
+
+
+def summary_of(fitted: Fitted, view: View, folder: Path) -> dict[str, Any]:
+    """Plain values for summary.json and the page."""
+    setup, facts = fitted.setup, fitted.network.facts()
+    return {
+        "schema": "pellucid.run/1",
+        "task": setup.task.kind,
+        "model": setup.plan.model,
+        "best_epoch": fitted.best_epoch,
+        "epochs": len(fitted.rows),
+        "stopped": fitted.stopped,
+        "seconds": view.seconds,
+        "primary": setup.task.primary,
+        "data": {"source": setup.data.source, "items": view.options["items"], "labels": list(setup.plan.labels)},
+        "network": {
+            "name": fitted.network.name,
+            "parameters": facts["parameters"],
+            "input": " × ".join(map(str, fitted.network.input.shape)),
+            "outputs": len(setup.task.outputs or ()) or setup.task.head.outputs,
+            "device": facts["device"],
+        },
+        "options": view.options,
+        "scores": list(view.table),
+        "notes": list(setup.notes),
+        "command": command_of(setup.plan, setup.data.source, folder),
+        "python": python_of(setup.plan, setup.data.source, folder),
+        "next": next_commands(setup.data.source, folder),
+    }
+
+
+def command_of(plan: Plan, source: str, folder: Path) -> str:
+    """The command line that trains the same, with whatever was not left as it is by default."""
+    words = ["pellucid", "train", source]
+    for name, value in _said(plan).items():
+        words += _flag(name, value)
+    return shlex.join([*words, "--out", str(folder)])
+
+
+def python_of(plan: Plan, source: str, folder: Path) -> str:
+    """The line of Python that trains the same."""
+    said = "".join(f", {name}={value!r}" for name, value in _said(plan).items())
+    return f"import pellucid\n\nrun = pellucid.train({source!r}, out={str(folder)!r}{said})"
+
+
+def next_commands(source: str, folder: Path) -> dict[str, str]:
+    """What one does with a trained network, by purpose."""
+    run = str(folder)
+    return {
+        "its mistakes": shlex.join(["pellucid", "evaluate", run, source]),
+        "new pictures": f"{shlex.join(['pellucid', 'predict', run])} IMAGES",
+        "what it looks at": f"{shlex.join(['pellucid', 'explain'])} IMAGES --model {shlex.quote(f'run:{run}')}",
+    }
+
+
+def _said(plan: Plan) -> dict[str, Any]:
+    usual = Plan()
+    return {
+        f.name: getattr(plan, f.name)
+        for f in dataclasses.fields(Plan)
+        if getattr(plan, f.name) != getattr(usual, f.name)
+    }
+
+
+def _flag(name: str, value: Any) -> list[str]:
+    if name == "options":
+        return [word for option, own in value.items() for word in (f"--{option.replace('_', '-')}", str(own))]
+    if name == "labels":
+        return [word for label in value for word in ("--label", label)]
+    if name == "watch":
+        return ["--no-watch"]
+    if name == "size":
+        return ["--size", f"{value[0]}x{value[1]}"]
+    if isinstance(value, tuple):
+        return [f"--{name}", ",".join(map(str, value))]
+    return [f"--{name.replace('_', '-')}", str(value)]
