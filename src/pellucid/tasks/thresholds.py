@@ -31,7 +31,7 @@ def tuned_threshold(truth: np.ndarray, probabilities: np.ndarray, aim: Aim) -> f
         return None
     cuts = ranked(truth, probabilities)
     best = int((_f1(cuts) if aim == "f1" else _youden(cuts)).argmax())
-    below = cuts.lowest[best + 1] if best + 1 < len(cuts.lowest) else 0.0
+    below = float(cuts.lowest[best + 1]) if best + 1 < len(cuts.lowest) else 0.0
     return _between(below, float(cuts.lowest[best]))
 
 
