@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -64,6 +64,8 @@ _UPRIGHT: dict[object, Callable[[np.ndarray], np.ndarray]] = {
     8: np.rot90,
 }
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 _one_at_a_time = threading.Lock()  # the filters of warnings belong to the process, not to the thread
 
@@ -79,10 +81,20 @@ def read(source: str | os.PathLike[str]) -> Sample:
     path = _locate(source)
     try:
         with opened(path, MAX_BYTES) as file, _warnings_told(path):
-            array = _decoded(file)
+            array = _told_by(file, _decoded)
     except BadInput as error:
         raise error.at(path) from error.__cause__
     return Sample(array, source=os.fspath(source))
+
+
+def size_of(source: str | os.PathLike[str]) -> tuple[int, int]:
+    """Height and width of a picture as ``read`` gives it, from the file's head alone. Raises BadInput as it does."""
+    path = _locate(source)
+    try:
+        with opened(path, MAX_BYTES) as file, _warnings_told(path):
+            return _told_by(file, _size)
+    except BadInput as error:
+        raise error.at(path) from error.__cause__
 
 
 def _locate(source: str | os.PathLike[str]) -> Path:
@@ -112,13 +124,25 @@ def _warnings_told(path: Path) -> Iterator[None]:
         _log.warning("%s: %s", path, warning.message)
 
 
-def _decoded(file: BinaryIO) -> np.ndarray:
+def _decoded(image: Image.Image) -> np.ndarray:
     """The first frame as uint8 [height, width, 3 or 1]."""
+    image.load()
+    return np.ascontiguousarray(_upright(image)(_array(image)))
+
+
+def _size(image: Image.Image) -> tuple[int, int]:
+    if image.format == "TIFF":  # which Pillow turns while it loads
+        return _decoded(image).shape[:2]
+    height, width, _ = _upright(image)(np.broadcast_to(np.uint8(0), (image.height, image.width, 1))).shape
+    return height, width
+
+
+def _told_by(file: BinaryIO, ask: Callable[[Image.Image], T]) -> T:
+    """What ``ask`` finds in an opened picture."""
     try:
         image = Image.open(file, formats=FORMATS)
         _check_head(image)
-        image.load()
-        return np.ascontiguousarray(_upright(image)(_array(image)))
+        return ask(image)
     except BadInput:
         raise
     except UnidentifiedImageError as error:

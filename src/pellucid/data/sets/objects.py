@@ -1,0 +1,62 @@
+"""Pictures with the objects that were marked in them, as a data set: what COCO's and YOLO's files have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from pellucid.data.dataset import Boxes, Dataset, Files, Problem
+from pellucid.data.outlines import Outline
+
+#: The column of the different kinds of objects in each picture, which several labels can be learned from at once.
+TAGS = "tags"
+
+
+@dataclass(frozen=True, eq=False)
+class Marked:
+    """One object. corners: x0, y0, x1, y1 in pixels. points: [k, 2], NaN where one is not seen; None: none are asked.
+
+    crowd: many of a kind in one mark, so that its kind is there, but the box is of no single one.
+    """
+
+    kind: str
+    corners: tuple[float, float, float, float]
+    outline: Outline | None = None
+    points: np.ndarray | None = None
+    crowd: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Picture:
+    """A picture's file, where it is told of, its split if it has one, and what was marked in it."""
+
+    path: str
+    row: str
+    split: str | None = None
+    objects: list[Marked] = field(default_factory=list)
+
+
+def dataset_of(source: str, pictures: Sequence[Picture], problems: Sequence[Problem]) -> Dataset:
+    """The pictures with their tags, boxes, outlines and points (of all objects of a picture, one after the other)."""
+    single = [[o for o in p.objects if not o.crowd] for p in pictures]
+    points = [[o.points for o in own if o.points is not None] for own in single]
+    outlined = any(o.outline is not None for own in single for o in own)
+    splits = tuple(p.split or "train" for p in pictures)
+    return Dataset(
+        source,
+        Files(tuple(p.path for p in pictures)),
+        {TAGS: tuple(";".join(dict.fromkeys(o.kind for o in p.objects)) for p in pictures)},
+        TAGS,
+        split=splits if any(p.split for p in pictures) else None,
+        rows=tuple(p.row for p in pictures),
+        boxes=tuple(_boxes(own) for own in single),
+        points=tuple(np.concatenate(own) if own else None for own in points) if any(points) else None,
+        outlines=tuple(tuple(o.outline for o in own) for own in single) if outlined else None,
+        problems=tuple(problems),
+    )
+
+
+def _boxes(objects: Sequence[Marked]) -> Boxes:
+    return Boxes(np.array([o.corners for o in objects], np.float64).reshape(-1, 4), tuple(o.kind for o in objects))
