@@ -14,6 +14,13 @@ from types import FrameType
 from typing import NoReturn
 
 from pellucid.core import progress
+from pellucid.core.errors import PellucidError
+
+
+class Interrupted(PellucidError):
+    """Ctrl-C, where there is more to say of it than that nothing was left half-written."""
+
+    exit_code = 130
 
 
 @contextmanager

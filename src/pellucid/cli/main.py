@@ -31,6 +31,7 @@ from pellucid.cli import (
     style,
     surface,
     tasks,
+    train,
 )
 from pellucid.cli.interrupt import interruptible
 from pellucid.core.errors import PellucidError
@@ -63,6 +64,7 @@ surface.add_to(app)
 neurons.add_to(app)
 style.add_to(app)
 tasks.add_to(app)
+train.add_to(app)
 
 
 def _print_version(wanted: bool) -> None:

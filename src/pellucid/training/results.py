@@ -15,6 +15,7 @@ from pellucid.core.types import View
 from pellucid.features.resampling import Interval
 from pellucid.models.network import Network
 from pellucid.training.answering import answers
+from pellucid.training.census import census
 from pellucid.training.examples import Codes
 from pellucid.training.fit import Row
 from pellucid.training.plan import Plan
@@ -26,8 +27,8 @@ from pellucid.training.setup import Setup
 class Fitted:
     """A trained network without a folder. network: the best epoch's; rows: an epoch each; rule: tuned on validation.
 
-    head, codes: where the head learnt alone, that head and what it learnt from, by split: it answers the same as the
-    whole network, without another pass over the pictures.
+    rest, codes: where what is frozen was computed once, the rest of the network and what it learnt from, by split: it
+    answers the same as the whole network, without another pass over the pictures.
     """
 
     setup: Setup
@@ -36,13 +37,13 @@ class Fitted:
     rule: dict[str, Any]
     best_epoch: int
     stopped: str
-    head: Network | None = None
+    rest: Network | None = None
     codes: Mapping[str, Codes] = field(default_factory=dict)
 
     def answers(self, split: str) -> np.ndarray:
         """The task's probabilities for a split, [n, classes]."""
-        if self.head is not None and split in self.codes:
-            return answers(self.head, self.setup.task, self.codes[split])
+        if self.rest is not None and split in self.codes:
+            return answers(self.rest, self.setup.task, self.codes[split])
         return answers(self.network, self.setup.task, self.setup.examples(split))
 
 
@@ -150,6 +151,7 @@ def summary_of(fitted: Fitted, view: View, folder: Path) -> dict[str, Any]:
         "seconds": view.seconds,
         "primary": setup.task.primary,
         "data": {"source": setup.data.source, "items": view.options["items"], "labels": list(setup.plan.labels)},
+        "classes": census(setup),
         "network": {
             "name": fitted.network.name,
             "parameters": facts["parameters"],

@@ -109,7 +109,7 @@ def _draw_rate(axes: Axes, view: View) -> None:
     quiet(axes)
     axes.set_ylim(0, 1.15 * float(rates.max()))
     axes.set_yticks([float(rates.max())], [number(float(f"{rates.max():.2g}"))])
-    axes.set_xlabel("epoch (below: the learning rate at its end)".split(" (")[0], fontsize=8.5, color=GREY)
+    axes.set_xlabel("epoch", fontsize=8.5, color=GREY)
     axes.text(0.995, 0.92, "learning rate", transform=axes.transAxes, fontsize=7.5, color=GREY, ha="right", va="top")
 
 

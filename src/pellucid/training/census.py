@@ -1,0 +1,43 @@
+"""How many items there are of what, by split: what one looks at before believing any score."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from pellucid.training.scoring import known
+from pellucid.training.setup import Setup
+
+
+def census(setup: Setup) -> tuple[dict[str, Any], ...]:
+    """A row a class, tag or column of numbers: its label, what it is, and how many items of each split have it."""
+    splits = {name: setup.targets[rows].numpy() for name, rows in setup.rows.items() if len(rows)}
+    return tuple(_rows(setup, splits))
+
+
+def _rows(setup: Setup, splits: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+    task, labels = setup.task, setup.plan.labels
+    if task.kind == "regression":
+        for place, name in enumerate(labels):
+            own = setup.targets[:, place].numpy()
+            span = f"{np.nanmin(own):.4g} to {np.nanmax(own):.4g}"
+            yield _row(name, span, {s: int((~np.isnan(t[:, place])).sum()) for s, t in splits.items()})
+    elif task.decided and setup.targets.is_floating_point():
+        for place, name in enumerate(task.decided):
+            yield _row(", ".join(labels), name, {s: int((t[:, place] == 1).sum()) for s, t in splits.items()})
+    elif task.decided:
+        for place, group in enumerate(task.decided):
+            for number, name in enumerate(task.vocabulary.values[group]):
+                yield _row(group, name, {s: int((t[:, place] == number).sum()) for s, t in splits.items()})
+    else:
+        for number, name in enumerate(task.classes):
+            yield _row(labels[0], name, {s: int((t == number).sum()) for s, t in splits.items()})
+    missing = {s: int((~known(t)).sum()) for s, t in splits.items()}
+    if any(missing.values()):
+        yield _row(", ".join(labels), "no label", missing)
+
+
+def _row(label: str, name: str, counts: dict[str, int]) -> dict[str, Any]:
+    return {"label": label, "what": name, **counts}
