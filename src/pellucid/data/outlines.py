@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from pellucid.core.errors import BadInput
-from pellucid.data.dicom.raster import fill
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +18,8 @@ class Polygons:
 
     def mask(self, height: int, width: int) -> np.ndarray:
         """The pixels whose centres are inside: bool [height, width]."""
+        from pellucid.data.dicom.raster import fill  # with its neighbours, which load scipy's morphology
+
         filled = [fill(np.asarray(line, np.float64) - 0.5, (height, width)) for line in self.lines]
         return np.logical_or.reduce(filled) if filled else np.zeros((height, width), bool)
 

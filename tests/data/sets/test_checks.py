@@ -99,6 +99,8 @@ def test_classes_that_cannot_be_learned_stop_and_rare_or_empty_ones_are_notes(fo
     assert "this is the only example of kind 'one' (row 12)" in notes
     tags = table(folder, columns={"tags": ("a;b",) * 11 + ("c",)})
     assert not any(p.fatal for p in inspect(tags, {"train": np.arange(11), "val": np.array([11])}, ["tags"]))
+    none = table(folder, columns={"tags": ("a;b", "b;a", "") * 4})
+    assert inspect(none, None, ["tags"]) == ()
     numbers = table(folder, columns={"degrees": tuple(f"{k / 7:.3f}" for k in range(12))})
     assert inspect(numbers, thirds(numbers), ["degrees"]) == ()
 

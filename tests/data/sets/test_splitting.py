@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Dataset, Files
-from pellucid.data.sets.splitting import folds, split_rows
+from pellucid.data.sets.splitting import folds, split_rows, tokens
 
 
 def made(cells=None, *, group=None, split=None, names=None, **columns):
@@ -80,6 +80,12 @@ def test_rare_tags_and_several_columns_keep_their_shares():
         assert have / have.sum() == pytest.approx([0.7, 0.15, 0.15], abs=0.05 if wanted == "fox" else 0.02)
     red = [np.mean([data.columns["colour"][i] == "red" for i in part]) for part in rows.values()]
     assert np.ptp(red) < 0.03
+
+
+def test_tags_may_be_parted_and_listed_in_several_ways():
+    for cells in (["a|b", "?", "", "a"], ["a, b", "?", "", "a"], ['["a", "b"]', "?", "[]", '["a"]']):
+        found = tokens(made(cells), ["label"])
+        assert [[t for _, t in own] for own in found] == [["a", "b"], [], [], ["a"]]
 
 
 def test_measurements_are_dealt_by_tenths():

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from pellucid.data.dataset import SPLITS, Dataset, Files, Problem
-from pellucid.data.sets.splitting import TAGS, TENTH, tokens
+from pellucid.data.sets.splitting import TENTH, separator_of, tokens
 
 
 def missing_files(data: Dataset) -> dict[int, Problem]:
@@ -57,8 +57,9 @@ def label_faults(data: Dataset, labels: Sequence[str], splits: Mapping[str, np.n
     """Empty labels, classes with one example, and classes that are not there to be learned."""
     for label in labels:
         cells = data.column(label)
-        yield from (Problem(data.row(i), f"{label} is empty", fatal=False) for i, c in enumerate(cells) if not c)
-        exclusive = not any(TAGS in c for c in cells)
+        exclusive = separator_of(cells) is None
+        if exclusive:  # of tags, an empty cell says that there are none
+            yield from (Problem(data.row(i), f"{label} is empty", fatal=False) for i, c in enumerate(cells) if not c)
         said = [[t for _, t in own if not t.startswith(TENTH)] for own in tokens(data, [label])]
         counts = Counter(t for own in said for t in own)
         for name in sorted(t for t in counts if counts[t] == 1):

@@ -14,11 +14,11 @@ from pellucid.core.errors import BadInput, near
 from pellucid.data.dataset import Dataset
 from pellucid.data.folders import ENDINGS
 from pellucid.data.opening import refusal, user_path
-from pellucid.data.sets import arrays, cifar, class_folders, idx, norb, refused, table
+from pellucid.data.sets import arrays, cifar, class_folders, coco, idx, norb, refused, table, yolo
 
 #: Each form has ``recognises(path) -> bool``, which looks at names and heads alone, and ``read(path) -> Dataset``.
 #: The first that recognises what was named reads it; class folders, which could be anything's, come last.
-FORMS: tuple[ModuleType, ...] = (refused, table, arrays, idx, cifar, norb, class_folders)
+FORMS: tuple[ModuleType, ...] = (refused, table, arrays, idx, cifar, norb, coco, yolo, class_folders)
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any] | Dataset
 

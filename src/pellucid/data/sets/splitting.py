@@ -11,8 +11,11 @@ import numpy as np
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import SPLITS, Dataset
 
-#: What stands between the tags of a cell.
-TAGS = ";"
+#: What parts the tags of a cell: the first of these that the column holds.
+_SEPARATORS = (";", "|", ",")
+
+#: A cell that says that nobody looked.
+_UNKNOWN = "?"
 
 #: Measured numbers are dealt by tenths of the items, as if each were a class.
 _TENTHS = 10
@@ -81,7 +84,8 @@ def _check_shares(shares: Sequence[float], data: Dataset) -> None:
 
 def _classes(cells: Sequence[str]) -> list[tuple[str, ...]]:
     """The tags of each cell; in a column of measurements, the tenth in which a number lies that is hardly repeated."""
-    tags = [tuple(dict.fromkeys(t.strip() for t in c.split(TAGS) if t.strip())) for c in cells]
+    separator = separator_of(cells) or _SEPARATORS[0]
+    tags = [tuple(dict.fromkeys(t for t in _tags(c, separator) if t and t != _UNKNOWN)) for c in cells]
     counts = Counter(c for c in cells if c)
     numbers = _numbers(counts)
     if numbers is None or counts.total() >= _FEW * len(counts):
@@ -89,6 +93,18 @@ def _classes(cells: Sequence[str]) -> list[tuple[str, ...]]:
     bounds = np.quantile(np.repeat(numbers, list(counts.values())), np.arange(1, _TENTHS) / _TENTHS)
     tenth = dict(zip(counts, np.searchsorted(bounds, numbers, side="right"), strict=True))
     return [(f"{TENTH}{tenth[c]}",) if c and counts[c] < _FEW else own for c, own in zip(cells, tags, strict=True)]
+
+
+def separator_of(cells: Sequence[str]) -> str | None:
+    """What parts the tags in a column; None where each cell is one class."""
+    if any(c.startswith("[") for c in cells):  # lists, as JSON or Python write them
+        return ","
+    return next((s for s in _SEPARATORS if any(s in c for c in cells)), None)
+
+
+def _tags(cell: str, separator: str) -> list[str]:
+    inner = cell.removeprefix("[").removesuffix("]") if cell.startswith("[") else cell
+    return [t.strip().strip("\"'") for t in inner.split(separator)]
 
 
 def _numbers(texts: Iterable[str]) -> np.ndarray | None:
