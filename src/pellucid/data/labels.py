@@ -6,10 +6,11 @@ import csv
 import io
 import os
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from pellucid.core.errors import BadInput
+from pellucid.core.progress import track
 from pellucid.data.opening import opened, user_path
 
 #: Columns that may say which picture a row is about, in the order in which they are looked for.
@@ -100,7 +101,7 @@ def _text(data: bytes) -> tuple[Columns, list[int]]:
     first = text.partition("\n")[0]
     by = next((d for d in "\t;," if d in first), ",")
     try:
-        rows = [(n, r) for n, r in enumerate(csv.reader(io.StringIO(text), delimiter=by), start=1) if any(r)]
+        rows = [(n, r) for n, r in enumerate(_tracked(text, by), start=1) if any(r)]
     except csv.Error as error:
         raise BadInput(f"it cannot be read as a table ({error})", cure="save it as CSV") from error
     if not rows:
@@ -112,8 +113,13 @@ def _text(data: bytes) -> tuple[Columns, list[int]]:
         if len(row) != len(names):
             what = f"row {number} has {len(row)} cells for {len(names)} columns"
             raise BadInput(what, cure="give every row as many cells as there are names")
-    columns = {name: [row[i].strip() for _, row in rows[1:]] for i, name in enumerate(names)}
+    turned = zip(*(row for _, row in rows[1:]), strict=True) if len(rows) > 1 else ([] for _ in names)
+    columns = {name: [cell.strip() for cell in cells] for name, cells in zip(names, turned, strict=True)}
     return columns, [number for number, _ in rows[1:]]
+
+
+def _tracked(text: str, by: str) -> Iterator[list[str]]:
+    return track(csv.reader(io.StringIO(text), delimiter=by), "reading the table")
 
 
 def _parquet(data: bytes) -> tuple[Columns, list[int]]:

@@ -10,7 +10,6 @@ import os
 import re
 import zipfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 import numpy as np
@@ -32,7 +31,7 @@ _AGAIN = "get it again from where it came"
 
 def is_matrix(source: str | os.PathLike[str]) -> bool:
     """Whether a path's ending says that a matrix is in it."""
-    return Path(_parts(source)[0]).suffix.lower() in _READERS
+    return os.path.splitext(_parts(source)[0])[1].lower() in _READERS
 
 
 def read(source: str | os.PathLike[str]) -> Sample:

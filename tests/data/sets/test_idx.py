@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gzip
 import struct
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,10 @@ import pytest
 
 import pellucid
 from pellucid.core.errors import BadInput
+from pellucid.data.sets.numbers import empty
+
+#: Where Debian's package puts it.
+FASHION = Path("/usr/share/datasets/fashion-mnist")
 
 RNG = np.random.default_rng(0)
 IMAGES = {"train": RNG.integers(0, 256, (5, 4, 3), np.uint8), "t10k": RNG.integers(0, 256, (2, 4, 3), np.uint8)}
@@ -135,3 +140,17 @@ def test_missing_and_odd_labels(tmp_path: Path) -> None:
     labels.unlink()
     with pytest.raises(BadInput, match="the labels of train are missing; put train-labels-idx1-ubyte there"):
         pellucid.dataset(tmp_path)
+
+
+@pytest.mark.skipif(not FASHION.exists(), reason="Debian's package dataset-fashion-mnist is not installed")
+def test_fashion_mnist_itself() -> None:
+    data = pellucid.dataset(FASHION)
+    assert (len(data), len(data.where("train")), data[0].array.shape) == (70_000, 60_000, (28, 28))
+    assert set(Counter(data.columns["label"]).values()) == {7_000}
+    assert data.columns["label"][:5] == tuple("90030")
+    assert round(float(data.where("train").items.array.mean()), 2) == 72.94
+
+
+def test_numbers_for_more_memory_than_there_is_are_refused() -> None:
+    with pytest.raises(BadInput, match="GiB of memory, and this machine has"):
+        empty((1 << 30, 1 << 20), np.dtype("u1"))

@@ -251,6 +251,9 @@ def test_what_make_writes_opens(tmp_path: Path) -> None:
         for (x0, y0, x1, y1), kind in zip(data.boxes[i].corners.astype(int), data.boxes[i].kinds, strict=True):
             assert (mask[y0:y1, x0:x1] == made[kind]).any()
     assert not [p for p in inspect(data, None, ["type"]) if p.fatal]
+    for name in ("coco.json", "data.yaml"):
+        other = pellucid.dataset(tmp_path / name)
+        assert {Path(n).name for n in other.names()} == {Path(n).name for n in data.names()}
 
 
 def test_what_make_writes_of_several_objects_is_sorted_by_object(tmp_path: Path) -> None:

@@ -118,13 +118,13 @@ def _classes(folders: list[Path], split: str, found: _Found) -> None:
         _add(items, folder.name, split, found)
 
 
-def _add(files: list[Path], kind: str, split: str, found: _Found) -> None:
-    found.paths += map(str, files)
+def _add(files: list[str], kind: str, split: str, found: _Found) -> None:
+    found.paths += files
     found.classes += [kind] * len(files)
     found.splits += [split] * len(files)
 
 
-def _walk(folder: Path, found: _Found, above: tuple[tuple[int, int], ...] = ()) -> Iterator[Path]:
+def _walk(folder: Path, found: _Found, above: tuple[tuple[int, int], ...] = ()) -> Iterator[str]:
     """All files in a folder and below, in the order of their names."""
     folders, files = _sorted_out(folder, found)
     yield from files
@@ -142,10 +142,10 @@ def _walk(folder: Path, found: _Found, above: tuple[tuple[int, int], ...] = ()) 
             yield from _walk(inner, found, (*above, here))
 
 
-def _sorted_out(folder: Path, found: _Found) -> tuple[list[Path], list[Path]]:
+def _sorted_out(folder: Path, found: _Found) -> tuple[list[Path], list[str]]:
     """The folders and the files in a folder, by name, without what is hidden; what cannot be read is told."""
     try:
-        entries = sorted((e for e in os.scandir(folder) if not _hidden(e.name)), key=lambda e: e.name)
+        entries = sorted((e for e in os.scandir(str(folder)) if not _hidden(e.name)), key=lambda e: e.name)
     except OSError as error:
         found.tell(folder, _said(error), fatal=True)
         return [], []
@@ -155,7 +155,7 @@ def _sorted_out(folder: Path, found: _Found) -> tuple[list[Path], list[Path]]:
             if entry.is_dir():
                 folders.append(folder / entry.name)
             elif entry.is_file():
-                files.append(folder / entry.name)
+                files.append(entry.path)
             elif entry.is_symlink():
                 found.tell(entry.path, "this symbolic link leads nowhere", fatal=True)
             else:
@@ -170,16 +170,16 @@ def _said(error: OSError) -> str:
     return f"{refused.what}; {refused.cure}"
 
 
-def _is_item(file: Path, found: _Found | None = None) -> bool:
-    if file.suffix.lower() in PICTURES or is_matrix(file):
+def _is_item(file: str, found: _Found | None = None) -> bool:
+    if file.lower().endswith(PICTURES) or is_matrix(file):
         return True
     if found is not None:
-        ending = file.suffix or "without an ending"
+        ending = os.path.splitext(file)[1] or "without an ending"
         found.tell(file, f"a file {ending} is not read; save it as PNG or JPEG if it is a picture")
     return False
 
 
-def _strays(files: list[Path], found: _Found) -> None:
+def _strays(files: list[str], found: _Found) -> None:
     for file in files:
         found.tell(file, "this file lies in no class folder, and was left out")
 

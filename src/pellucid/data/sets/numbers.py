@@ -106,11 +106,16 @@ def together(parts: Sequence[Numbers]) -> np.ndarray:
 def empty(shape: tuple[int, ...], kind: np.dtype) -> np.ndarray:
     """Memory for an array; more than the machine has is refused."""
     wanted = math.prod(shape) * kind.itemsize
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    if wanted > memory:
+    memory = _memory()
+    if memory is not None and wanted > memory:
         what = f"it takes {wanted / 2**30:.1f} GiB of memory, and this machine has {memory / 2**30:.1f}"
         raise BadInput(what, cure="save it unpacked (np.savez), so that it can stay on the disk, or split it")
     return np.empty(shape, kind)
+
+
+def _memory() -> int | None:
+    """What the machine has, in bytes; None where the system does not tell (Windows)."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else None
 
 
 def in_file(path: Path, kind: np.dtype, shape: tuple[int, ...], head: int) -> Numbers:

@@ -85,19 +85,19 @@ def _numbers(cells: Sequence[str]) -> np.ndarray:
         numbers = np.fromiter(map(float, cells), np.float64, len(cells))
     except ValueError:
         return np.fromiter(map(_number, cells), np.float64, len(cells))
-    return numbers if not any("_" in c for c in cells) else np.fromiter(map(_number, cells), np.float64, len(cells))
+    return numbers if "_" not in "".join(cells) else np.fromiter(map(_number, cells), np.float64, len(cells))
 
 
 def _left_out(place: Path, columns: Columns, values: dict[str, np.ndarray]) -> list[Problem]:
     """Take out of ``values`` what is no feature, and say so."""
     told = []
     for name in list(values):
-        filled = max(sum(map(bool, columns[name])), 1)
-        wrong = int(np.isnan(values[name]).sum()) - (len(values[name]) - sum(map(bool, columns[name])))
-        if wrong > _MOST_WRONG * filled:
-            what = f"column {name!r} holds words: it is kept as a label, not as a feature"
-        elif np.isnan(values[name]).all():
+        empty = columns[name].count("")
+        wrong, filled = int(np.isnan(values[name]).sum()) - empty, len(values[name]) - empty
+        if not filled:
             what = f"column {name!r} is empty, and was left out"
+        elif wrong > _MOST_WRONG * filled:
+            what = f"column {name!r} holds words: it is kept as a label, not as a feature"
         elif name.strip().lower() in _COUNTERS and (np.diff(values[name]) == 1).all():
             what = f"column {name!r} counts the rows: it is kept as a label, not as a feature"
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import os
 from collections import Counter
@@ -17,7 +18,7 @@ from pellucid.data.dataset import SPLITS, Dataset, Files, Problem
 from pellucid.data.folders import ENDINGS as PICTURES
 from pellucid.data.labels import KEYS
 from pellucid.data.matrices import MAX_BYTES, is_matrix
-from pellucid.data.opening import fault, opened, user_path
+from pellucid.data.opening import fault, opened
 from pellucid.data.sets.cells import boxes_of, points_of, split_of
 
 #: Columns that say which items belong together, the first that is there being taken.
@@ -35,6 +36,10 @@ class _Rows:
     numbers: Sequence[int]
     problems: list[Problem] = field(default_factory=list)
     bad: set[int] = field(default_factory=set)
+
+    @functools.cached_property
+    def home(self) -> str:
+        return str(self.place.parent)
 
     def where(self, i: int) -> str:
         return f"{self.place.name}, row {self.numbers[i]}"
@@ -134,13 +139,10 @@ def _masks(rows: _Rows, cells: Sequence[str]) -> tuple[str | None, ...]:
 
 def _path(rows: _Rows, i: int, cell: str, what: str) -> str:
     """Where a cell leads; told if no file is there."""
-    try:
-        if not cell:
-            raise BadInput(f"it names no {what}")
-        path = str(rows.place.parent / user_path(cell))
-    except BadInput as error:
-        rows.tell(i, error.what)
+    if not cell or "\0" in cell:
+        rows.tell(i, "a path cannot hold a null character" if cell else f"it names no {what}")
         return cell
+    path = os.path.join(rows.home, os.path.expanduser(cell))
     lower = path.lower()
     file = path[: lower.rindex(".npz:") + 4] if ".npz:" in lower else path
     wrong = fault(file, MAX_BYTES, what)
@@ -173,7 +175,7 @@ def _with_label(data: Dataset) -> Dataset:
     """
     several = lambda name: len(set(data.columns[name])) > 1  # noqa: E731
     usual = [n for u in ("label", "class") for n in data.columns if n.lower() == u]
-    folders = tuple(Path(p).parent.name for p in data.names())
+    folders = tuple(os.path.basename(os.path.dirname(p)) for p in data.names())
     same = [n for n, cells in data.columns.items() if cells == folders]
     only = list(data.columns) if len(data.columns) == 1 else []
     best = [n for n in (*usual, *same) if several(n)] + usual + only
