@@ -299,6 +299,10 @@ def read_state(folder: Path, loop: Loop, mark: str) -> None:
         number, _, key = name.partition("/")
         moments.setdefault(int(number), {})[key] = tensor
     loop.optimizer.load_state_dict({**loop.optimizer.state_dict(), "state": moments})
+    for parameter, own in loop.optimizer.state.items():  # laid out as they were: another order of adding, other bits
+        for name, tensor in own.items():
+            if tensor.shape == parameter.shape:
+                own[name] = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
     loop.scaler.load_state_dict(scaler)
     loop.state = State(**told, seen=tensors["seen"])
 

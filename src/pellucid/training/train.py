@@ -29,7 +29,8 @@ from pellucid.training.examples import Codes, Examples
 from pellucid.training.fit import Loop, Row, weights_of
 from pellucid.training.frozen import folded, on_codes
 from pellucid.training.lr_range import lr_range
-from pellucid.training.plan import HEAD, Plan
+from pellucid.training.plan import ALL, HEAD, Plan
+from pellucid.training.prefix import on_prefix
 from pellucid.training.results import Fitted, run_view, summary_of
 from pellucid.training.runs import Run
 from pellucid.training.setup import Setup, prepare
@@ -45,11 +46,13 @@ FINDER_STEPS, FINDER_BATCH = 60, 32
 class Training:
     """One training: the setup, its loop, and how the loop's weights become the network's.
 
-    A head that learns alone learns on codes; then the loop's network is the head.
+    Without augmentation what is frozen gives the same each time. So a head that learns alone learns on codes, and the
+    loop's network is the head; and what learns from a layer on learns on that layer's input.
     """
 
     def __init__(self, setup: Setup, *, cache: bool = True):
-        self.alone = setup.plan.unfreeze_from == HEAD and not setup.plan.augment
+        learns, same = setup.plan.unfreeze_from, not setup.plan.augment
+        self.alone = learns == HEAD and same
         self.setup = setup
         self.codes: dict[str, Codes] = {}
         network, chosen = setup.network, setup.chosen
@@ -57,6 +60,9 @@ class Training:
         val: Examples | Codes = setup.val
         if self.alone:
             network, chosen, self.codes = on_codes(setup, cache=cache)
+        elif learns != ALL and same and (cut := on_prefix(setup)) is not None:
+            network, self.codes = cut
+        if self.codes:
             train, val = self.codes["train"], self.codes["val"]
         plan = setup.plan
         if plan.lr == "find":
@@ -74,8 +80,8 @@ class Training:
         network.module.load_state_dict(self.whole(self.loop.kept))
         network.module.eval().requires_grad_(False)
         self.loop.restore_best()
-        head = self.loop.network if self.alone else None
-        found = Fitted(setup, network, tuple(state.rows), {}, state.best_epoch, state.stopped, head, self.codes)
+        rest = self.loop.network if self.codes else None
+        found = Fitted(setup, network, tuple(state.rows), {}, state.best_epoch, state.stopped, rest, self.codes)
         given = found.answers("val") if len(setup.val) else np.empty((0, len(setup.task.classes)), np.float32)
         return dataclasses.replace(found, rule=dict(setup.task.tuned(given, setup.val.targets.numpy())))
 
