@@ -1,0 +1,1 @@
+"""What a network has to beat: simple learners on pixels and on codes, a file a family."""
