@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from typing import Any
 
+import matplotlib
 import pytest
 import torch
 
@@ -14,6 +15,15 @@ import pellucid
 from pellucid.data.images import read
 
 torch.set_num_threads(1)  # tests run on several workers, one core each
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Codes are kept in a folder of the tests' own; matplotlib's fonts stay where they are."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MPLCONFIGDIR", matplotlib.get_cachedir())
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -32,6 +32,9 @@ class Thresholds(nn.Module):
     offsets = first − cumulative softplus(steps), so that P(y > k) = sigmoid(output k) never increases with k.
     """
 
+    #: The parameter that takes up a constant that is added to the score.
+    level = "first"
+
     def __init__(self, count: int):
         super().__init__()
         # Evenly spaced from about +1 to −1: nobody knows better before training.
@@ -47,6 +50,8 @@ class Thresholds(nn.Module):
 
 class Offsets(nn.Module):
     """One score [n, 1] with a free offset for each threshold: score + offsets, [n, count], as CORAL has it."""
+
+    level = "offsets"
 
     def __init__(self, count: int):
         super().__init__()

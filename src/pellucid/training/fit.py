@@ -127,8 +127,7 @@ class Loop:
 
     def _step(self, places: Tensor) -> None:
         """One step of the optimizer. A number that is not finite is told before any is used."""
-        state = self.state
-        factor = rate_factor(self.plan.schedule, state.epoch * self.steps + state.step, self.total)
+        state, factor = self.state, self._factor(self.state.step)
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         loss, output, state.norm = self._backward(places)
@@ -140,6 +139,9 @@ class Loop:
         state.loss += loss * len(places)
         state.seen[places] = output.to("cpu", torch.float32)
         state.step += 1
+
+    def _factor(self, step: int) -> float:
+        return rate_factor(self.plan.schedule, self.state.epoch * self.steps + step, self.total)
 
     def _explain(self, places: Tensor) -> None:
         """Run the step again under watch, which names who made the first number that is not finite."""
@@ -197,7 +199,7 @@ class Loop:
             output = outputs_of(self.network, self.val)
             row["val_loss"] = float(self.task.loss(output, self.val.targets).mean())
             row |= {f"val_{n}": v for n, v in self._scores(self.val.targets, output).items()}
-        row |= {"lr": self.optimizer.param_groups[0]["lr"], "gradient_norm": state.norm}
+        row |= {"lr": self._rates[0] * self._factor(self.steps - 1), "gradient_norm": state.norm}
         row["seconds"] = time.perf_counter() - self._began
         state.rows.append(row)
         self._judge(row)
