@@ -253,4 +253,5 @@ def test_scikit_learns_digits_as_they_are(tmp_path: Path) -> None:
     data = pellucid.dataset(saved(tmp_path, **digits))
     assert (len(data), data[0].array.shape, data.label) == (1797, (8, 8), "label")
     assert data.columns["label"] == tuple(map(str, digits.target))
-    assert [p.what for p in data.problems] == []
+    assert set(data.columns) == {"label"}
+    assert [p.what for p in data.problems] == ["'data' would be inputs, as 'images' is: it was left out"]

@@ -1,53 +1,32 @@
-"""Arrays in one ``.npz``, as a training script saves them: x and y, perhaps as x_train, y_train, x_test, ….
-
-The file is not trusted: no pickle is opened, and sizes are held against the file's length before memory is taken.
-"""
+"""Arrays in one ``.npz``, as a training script saves them: x and y, perhaps as x_train, y_train, x_test, …."""
 
 from __future__ import annotations
 
 import math
 import re
-import struct
-import zipfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import numpy as np
 
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
-from pellucid.data.dataset import Dataset, Problem, Stack
-from pellucid.data.opening import opened
+from pellucid.data.dataset import Dataset, Stack
+from pellucid.data.sets.array_columns import FEATURES, INPUTS, LABEL, Found, columns_of, words
 from pellucid.data.sets.cells import SPLIT_NAMES, split_of
-from pellucid.data.sets.names import named
-from pellucid.data.sets.numbers import AGAIN, Numbers, together
+from pellucid.data.sets.npz import members
+from pellucid.data.sets.numbers import Numbers, together
 from pellucid.data.sets.table_of_pictures import GROUPS
 
-#: What the inputs and what the labels are called, in lower case; the first that is there is taken.
-INPUTS = ("x", "images", "image", "pictures", "matrices", "data", "inputs")
+#: What the labels are called, in lower case; the first that is there is taken.
 LABELS = ("y", "labels", "label", "targets", "target")
-
-#: What the column of labels is called in the data set.
-LABEL = "label"
-
-#: Arrays with the names of classes and of features.
-CLASSES = ("classes", "class_names", "label_names", "target_names")
-FEATURES = ("features", "feature_names")
 
 _SPLIT = "|".join(SPLIT_NAMES)
 _BEFORE, _BEHIND = re.compile(f"(?i)({_SPLIT})_(.+)"), re.compile(f"(?i)(.+)_({_SPLIT})")
 
-#: A longer file would be one of a disk's size.
-_MAX_BYTES = 1 << 44
-
 #: So many items are looked through at once for what is not finite.
 _BLOCK = 1 << 24
-
-Found = Mapping[str, Mapping[str, Numbers]]  # by name without its split, by split ("" where there is none)
 
 
 def recognises(path: Path) -> bool:
@@ -58,15 +37,7 @@ def recognises(path: Path) -> bool:
 def read(path: Path) -> Dataset:
     """The arrays of an ``.npz`` as a data set; see ``of``. A large array that was saved unpacked stays on the disk."""
     try:
-        with opened(path, _MAX_BYTES, "arrays") as file, zipfile.ZipFile(file) as stored:
-            infos = [i for i in stored.infolist() if i.filename.endswith(".npy")]
-            arrays = {i.filename.removesuffix(".npy"): _member(path, stored, i) for i in infos}
-    except (BadInput, MemoryError):
-        raise
-    except Exception as error:  # for damaged files zipfile, NumPy and zlib raise a dozen kinds
-        raise BadInput(f"this is no .npz file, or it is damaged ({error})", where=path, cure=AGAIN) from error
-    try:
-        return _dataset(str(path), arrays)
+        return _dataset(str(path), members(path))
     except MemoryError as error:
         raise BadInput("there is not enough memory for it", where=path, cure="save it unpacked (np.savez)") from error
 
@@ -92,7 +63,7 @@ def _dataset(source: str, arrays: Mapping[str, Numbers]) -> Dataset:
     counts = {split: _count(part, source) for split, part in inputs.items()}
     x = _items(together(list(inputs.values())), name, source)
     label = _first(found, LABELS)
-    columns, problems = _columns(found, name, label, counts, source)
+    columns, problems = columns_of(found, name, label, counts, source)
     split, group = columns.pop("split", None), next((columns.pop(g) for g in GROUPS if g in columns), None)
     if any(counts):
         split = tuple(s for s, n in counts.items() for _ in range(n))
@@ -106,9 +77,6 @@ def _dataset(source: str, arrays: Mapping[str, Numbers]) -> Dataset:
         problems=tuple(problems),
         features=_features(found, inputs),
     )
-
-
-# -- names ----------------------------------------------------------------------------------------
 
 
 def _by_split(source: str, arrays: Mapping[str, Numbers]) -> Found:
@@ -132,9 +100,6 @@ def _by_split(source: str, arrays: Mapping[str, Numbers]) -> Found:
 
 def _first(found: Found, names: Sequence[str]) -> str | None:
     return next((n for n in names if n in found), None)
-
-
-# -- inputs ---------------------------------------------------------------------------------------
 
 
 def _count(part: Numbers, source: str) -> int:
@@ -191,169 +156,7 @@ def _check_finite(x: np.ndarray, name: str, source: str) -> None:
         raise BadInput(f"{what} (counted from 0)", where=source, cure="replace them, or leave these items out")
 
 
-# -- columns --------------------------------------------------------------------------------------
-
-
-def _columns(
-    found: Found, inputs: str, label: str | None, counts: Mapping[str, int], source: str
-) -> tuple[dict[str, tuple[str, ...]], list[Problem]]:
-    """Every array with an entry an item as text, and what is said of the others."""
-    columns: dict[str, tuple[str, ...]] = {}
-    problems = []
-    names = () if label is None else _words(found, CLASSES, source)
-    for stem, parts in found.items():
-        if stem == inputs or (label is not None and stem in CLASSES) or stem in FEATURES:
-            continue
-        wrong = _mismatch(parts, counts)
-        called = LABEL if stem == label and LABEL not in found else stem
-        if wrong is None:
-            columns |= _as_columns(called, parts, counts, names if stem == label else (), source)
-        elif stem == label:
-            cure = "save one label an item, in the same order"
-            raise BadInput(wrong, where=source, cure=cure)
-        else:
-            problems.append(Problem(source, f"{wrong}: it was left out", fatal=False))
-    return columns, problems
-
-
-def _mismatch(parts: Mapping[str, Numbers], counts: Mapping[str, int]) -> str | None:
-    """Why an array has no entry an item; None where it has."""
-    for split, part in parts.items():
-        if split not in counts:
-            return f"{part.name!r} has no inputs of its split"
-        if len(part.shape) not in (1, 2) or part.shape[0] != counts[split]:
-            return f"{part.name!r} is of shape {part.shape} for {counts[split]} items"
-    return None
-
-
-def _as_columns(
-    stem: str, parts: Mapping[str, Numbers], counts: Mapping[str, int], names: Sequence[str], source: str
-) -> dict[str, tuple[str, ...]]:
-    """An array [n] as one column, [n, k] as k, and one of them more where exactly one of the k is set in every row."""
-    arrays = {split: _readable(part, source) for split, part in parts.items()}
-    widths = {a.shape[1] if a.ndim == 2 else 1 for a in arrays.values()}
-    if len(widths) > 1:
-        raise BadInput(f"{stem!r} has another width in each split", where=source, cure="save them alike")
-    width = widths.pop()
-    flat = {split: a.reshape(-1, width) for split, a in arrays.items()}
-    if width == 1:
-        return {stem: _joined([_cells(a[:, 0], names, stem, source) for a in flat.values()], flat, counts)}
-    called = list(names) if len(names) == width else [f"{stem}{i}" for i in range(width)]
-    columns = {
-        c: _joined([_cells(a[:, i], (), stem, source) for a in flat.values()], flat, counts)
-        for i, c in enumerate(called)
-    }
-    if all(_one_hot(a) for a in flat.values()):
-        kinds = names if len(names) == width else tuple(map(str, range(width)))
-        columns[stem] = _joined([named(a.argmax(1), kinds, source) for a in flat.values()], flat, counts)
-    return columns
-
-
-def _one_hot(array: np.ndarray) -> bool:
-    return array.dtype.kind in "fiub" and bool(((array == 0) | (array == 1)).all() and (array.sum(1) == 1).all())
-
-
-def _joined(cells: list[tuple[str, ...]], parts: Mapping[str, Any], counts: Mapping[str, int]) -> tuple[str, ...]:
-    """The splits' cells in the order of the items; empty ones for a split that has none."""
-    by_split = dict(zip(parts, cells, strict=True))
-    return tuple(c for split, count in counts.items() for c in by_split.get(split, ("",) * count))
-
-
-def _cells(array: np.ndarray, names: Sequence[str], name: str, source: str) -> tuple[str, ...]:
-    """Entries as text: whole numbers without a point, NaN as an empty cell."""
-    if array.dtype.kind in "US":
-        return tuple(str(v).strip() for v in array.tolist())
-    if array.dtype.kind == "b":
-        array = array.astype(np.uint8)
-    if array.dtype.kind != "f":
-        return named(array, names, source)
-    if np.isinf(array).any():
-        raise BadInput(f"{name!r} holds infinite numbers", where=source, cure="write NaN where nothing is known")
-    known = array[~np.isnan(array)]
-    if (known == np.trunc(known)).all() and (np.abs(known) < 2**53).all():
-        whole = iter(named(known.astype(np.int64), names, source))
-        return tuple("" if missing else next(whole) for missing in np.isnan(array).tolist())
-    return tuple("" if np.isnan(v) else str(v) for v in array)
-
-
-def _readable(part: Numbers, source: str) -> np.ndarray:
-    if part.kind.kind not in "fiubUS":
-        what = f"{part.name!r} holds {part.kind}, which is neither numbers nor text"
-        raise BadInput(what, where=source, cure=f"save it as text or numbers: np.array({part.name}.tolist())")
-    array = part.array()
-    if array.dtype.kind != "S":
-        return array
-    try:
-        return np.char.decode(array, "utf-8")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{part.name!r} is no text in UTF-8", where=source, cure="save it as text") from error
-
-
-def _words(found: Found, names: Sequence[str], source: str) -> tuple[str, ...]:
-    """The entries of an array of names; none where there is no such array."""
-    name = _first(found, names)
-    if name is None or "" not in found[name] or len(found[name][""].shape) != 1:
-        return ()
-    return tuple(map(str, _readable(found[name][""], source).tolist()))
-
-
 def _features(found: Found, inputs: Mapping[str, Numbers]) -> tuple[str, ...]:
     part = next(iter(inputs.values()))
-    names = _words(found, FEATURES, "features")
+    names = words(found, FEATURES, "features")
     return names if len(part.shape) == 2 and len(names) == part.shape[1] else ()
-
-
-# -- the file -------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class _Head:
-    shape: tuple[int, ...]
-    by_columns: bool
-    kind: np.dtype
-    length: int
-
-
-def _member(path: Path, stored: zipfile.ZipFile, info: zipfile.ZipInfo) -> Numbers:
-    """An array of the file, once it is sure that as many bytes are there as its head says."""
-    name = info.filename.removesuffix(".npy")
-    with stored.open(info) as file:
-        head = _head(file)
-    wanted, there = math.prod(head.shape) * head.kind.itemsize, info.file_size - head.length
-    if there < wanted and not head.kind.hasobject:
-        raise BadInput(f"{name!r} is cut off: {there} of {wanted} bytes are there", where=path, cure=AGAIN)
-    place = None
-    if info.compress_type == zipfile.ZIP_STORED and not info.flag_bits & 1:
-        place = path, _begin(path, info) + head.length
-        if place[1] + wanted > path.stat().st_size and not head.kind.hasobject:
-            raise BadInput(f"{name!r} is cut off", where=path, cure=AGAIN)
-    opens = partial(_behind, path, info, head.length)
-    return Numbers(name, head.kind, head.shape, opens, place, head.by_columns)
-
-
-def _head(file: IO[bytes]) -> _Head:
-    version = np.lib.format.read_magic(file)
-    read: Any = {(1, 0): np.lib.format.read_array_header_1_0}.get(version, np.lib.format.read_array_header_2_0)
-    shape, by_columns, kind = read(file)
-    return _Head(shape, by_columns, kind, file.tell())
-
-
-def _begin(path: Path, info: zipfile.ZipInfo) -> int:
-    """Where a member's bytes begin: behind its local head, whose name and extra field have lengths of their own."""
-    with path.open("rb") as file:
-        file.seek(info.header_offset)
-        local = file.read(30)
-    if len(local) < 30 or local[:4] != b"PK\x03\x04":
-        raise BadInput("the archive's list and its contents do not agree", where=path, cure=AGAIN)
-    name, extra = struct.unpack("<HH", local[26:30])
-    return info.header_offset + 30 + name + extra
-
-
-@contextmanager
-def _behind(path: Path, info: zipfile.ZipInfo, head: int) -> Iterator[IO[bytes]]:
-    try:
-        with zipfile.ZipFile(path) as stored, stored.open(info) as file:
-            file.read(head)
-            yield file
-    except zipfile.BadZipFile as error:  # a checksum that is wrong
-        raise BadInput(f"it is damaged ({error})", where=path, cure=AGAIN) from error
