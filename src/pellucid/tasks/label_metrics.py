@@ -61,7 +61,7 @@ def mean_average_precision(truth: np.ndarray, probabilities: np.ndarray, decisio
 
 
 def _average_precision(truth: np.ndarray, probabilities: np.ndarray, label: int) -> float:
-    own, given = truth[:, label], probabilities[:, label]
+    own, given = np.ascontiguousarray(truth[:, label]), np.ascontiguousarray(probabilities[:, label])
     unknown = np.isnan(own)
     if unknown.any():
         own, given = own[~unknown], given[~unknown]
