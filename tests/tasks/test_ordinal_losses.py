@@ -20,7 +20,7 @@ from dlordinal.soft_labelling import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from pellucid.core.errors import BadInput
@@ -86,7 +86,7 @@ def test_distance_weighted_squared_emd_and_soft_labels_are_those_of_dlordinal() 
     own = soft.soft_labels(o, Y, torch.from_numpy(labels)).mean()
     assert float(own) == pytest.approx(float(theirs.SORDLoss(1.7, 5, Y)(o, Y)))
     for name, matrix in (("Exponential", soft.exponential(DISTANCES.numpy(), 1.0)), ("Binomial", soft.binomial(5))):
-        their = getattr(theirs, f"{name}Loss")(torch.nn.CrossEntropyLoss(), 5)
+        their = getattr(theirs, f"{name}Loss")(nn.CrossEntropyLoss(), 5)
         own = soft.soft_labels(o, Y, torch.from_numpy(matrix)).mean()
         assert float(own) == pytest.approx(float(their(o.float(), Y)), rel=1e-5)
 
@@ -289,7 +289,7 @@ def test_neighbours_share_the_number_between_them() -> None:
 def test_heads_begin_in_order_and_corals_as_that_of_its_authors() -> None:
     their = CoralLayer(6, 5)
     own = make_head(Head("coral", 4), 6)
-    assert torch.equal(own[1].offsets, their.coral_bias)
+    assert torch.allclose(own[1](torch.zeros(1, 1))[0], their.coral_bias)
     assert sum(p.numel() for p in own.parameters()) == sum(p.numel() for p in their.parameters()) == 6 + 4
     for count in (1, 2, 4, 9):
         for offsets in (Offsets(count), Thresholds(count)):
@@ -304,7 +304,7 @@ def test_a_head_is_one_place_that_another_head_can_take() -> None:
     for kind in ("coral", "cumulative", "linear", "cumulative"):
         network = with_head(network, Head(kind, 4), seed=1)
         assert head_place(network).name == "classifier"
-        assert isinstance(network.module.classifier, torch.nn.Linear if kind == "linear" else OneScore)
+        assert isinstance(network.module.classifier, nn.Linear if kind == "linear" else OneScore)
         assert isinstance(network, Network)
         assert network(network.probe(2)).shape == (2, 4)
 
@@ -323,7 +323,33 @@ def test_cutpoints_stay_in_order_while_they_learn_and_find_the_planted_ones() ->
     assert float(cut.diff()[1]) < 0.05
 
 
-def test_small_steps_of_an_optimizer_keep_the_order_too() -> None:
+def test_adam_moves_the_offsets_in_time() -> None:
+    """A perceptron on one score, 13 batches an epoch, 8 epochs of AdamW at 3e-3: held-out MAE, three paired seeds.
+
+    With offsets as fast as weights it was 0.357 (cumulative) and 0.633 (CORAL); cross entropy has 0.332.
+    """
+    for loss, most in (("cumulative", 0.345), ("coral", 0.4)):
+        found = []
+        for seed in range(3):
+            rng, made = np.random.default_rng(seed), task(loss)
+            x = rng.standard_normal((4800, 8))
+            size = 8 + 3.5 * np.tanh(x[:, 0] + 0.3 * x[:, 1]) + rng.normal(0, 0.7, 4800)
+            x, y = torch.tensor(x, dtype=torch.float32), torch.from_numpy(np.digitize(size, [5, 7, 9, 11]))
+            torch.manual_seed(seed)
+            module = nn.Sequential(nn.Linear(8, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), make_head(made.head, 64))
+            optimizer = torch.optim.AdamW(module.parameters(), lr=3e-3)
+            for _ in range(8):
+                for rows in torch.randperm(800).tensor_split(13):
+                    optimizer.zero_grad()
+                    made.loss(module(x[rows]), y[rows]).mean().backward()
+                    optimizer.step()
+            with torch.no_grad():
+                p = made.probabilities(module(x[800:])).numpy()
+            found.append(made.scores(y[800:].numpy(), p)["mae"])
+        assert np.mean(found) < most, (loss, found)
+
+
+def test_large_steps_of_an_optimizer_keep_the_order_too() -> None:
     x, _, y = world("one score", 200, np.random.default_rng(1))
     made, target = task("cumulative"), torch.from_numpy(y[::-1].copy())  # labels that fit nothing
     torch.manual_seed(0)

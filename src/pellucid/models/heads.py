@@ -26,10 +26,16 @@ class Head:
     outputs: int
 
 
+#: Offsets are kept in tenths. An optimizer whose steps have one size for all (Adam) then moves them ten times as fast;
+#: else they would still be where they began when the weights behind the score are learnt.
+GAIN = 10
+
+
 class Thresholds(nn.Module):
     """One score [n, 1] against thresholds: score + offsets, [n, count]. Offsets fall, as those of a sorted scale do.
 
-    offsets = first − cumulative softplus(steps), so that P(y > k) = sigmoid(output k) never increases with k.
+    offsets = first − cumulative softplus(steps), both times GAIN, so that P(y > k) = sigmoid(output k) never increases
+    with k.
     """
 
     #: The parameter that takes up a constant that is added to the score.
@@ -38,29 +44,29 @@ class Thresholds(nn.Module):
     def __init__(self, count: int):
         super().__init__()
         # Evenly spaced from about +1 to −1: nobody knows better before training.
-        self.first = nn.Parameter(torch.tensor([1.0 if count > 1 else 0.0]))
+        self.first = nn.Parameter(torch.tensor([1.0 if count > 1 else 0.0]) / GAIN)
         gap = torch.full((max(0, count - 1),), 2.0 / max(1, count - 1))
-        self.steps = nn.Parameter(torch.log(torch.expm1(gap)))
+        self.steps = nn.Parameter(torch.log(torch.expm1(gap)) / GAIN)
 
     def forward(self, score: Tensor) -> Tensor:
         """Add the offsets."""
-        falls = nn.functional.softplus(self.steps).cumsum(0)
-        return score + torch.cat([self.first, self.first - falls])
+        first, falls = GAIN * self.first, nn.functional.softplus(GAIN * self.steps).cumsum(0)
+        return score + torch.cat([first, first - falls])
 
 
 class Offsets(nn.Module):
-    """One score [n, 1] with a free offset for each threshold: score + offsets, [n, count], as CORAL has it."""
+    """One score [n, 1] with a free offset (times GAIN) for each threshold, as CORAL has it: their sums, [n, count]."""
 
     level = "offsets"
 
     def __init__(self, count: int):
         super().__init__()
         # As in the paper's own code: from 1 falling to 1/count, so that the probabilities begin in order.
-        self.offsets = nn.Parameter(torch.arange(count, 0, -1).float() / count)
+        self.offsets = nn.Parameter(torch.arange(count, 0, -1).float() / count / GAIN)
 
     def forward(self, score: Tensor) -> Tensor:
         """Add the offsets."""
-        return score + self.offsets
+        return score + GAIN * self.offsets
 
 
 class OneScore(nn.Sequential):

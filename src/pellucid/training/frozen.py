@@ -12,7 +12,7 @@ from collections import OrderedDict
 import torch
 from torch import Tensor, nn
 
-from pellucid.models.heads import OneScore
+from pellucid.models.heads import GAIN, OneScore
 from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network
 from pellucid.models.small import Standardise
@@ -44,14 +44,14 @@ def folded(weights: dict[str, Tensor], setup: Setup) -> dict[str, Tensor]:
     whole = {name: tensor.detach().clone() for name, tensor in setup.network.module.state_dict().items()}
     mean, deviation = weights["standardise.mean"].double(), weights["standardise.deviation"].double()
     own = {n.removeprefix("head."): t for n, t in weights.items() if n.startswith("head.")}
-    linear, level = _places(setup.network.module.get_submodule(setup.chosen.head))
+    linear, level, gain = _places(setup.network.module.get_submodule(setup.chosen.head))
     weight = own[linear].double() / deviation
-    moved = {linear: weight, level: own[level].double() - weight @ mean}
+    moved = {linear: weight, level: own[level].double() - weight @ mean / gain}
     for n, tensor in (own | moved).items():
         whole[f"{setup.chosen.head}.{n}"] = tensor.to(own[n].dtype)
     return whole
 
 
-def _places(head: nn.Module) -> tuple[str, str]:
-    """The names of a head's weight, and of what takes up a constant that is added to its answers."""
-    return ("0.weight", f"1.{head[1].level}") if isinstance(head, OneScore) else ("weight", "bias")
+def _places(head: nn.Module) -> tuple[str, str, int]:
+    """The names of a head's weight and of what takes up a constant added to its answers, and how often that counts."""
+    return ("0.weight", f"1.{head[1].level}", GAIN) if isinstance(head, OneScore) else ("weight", "bias", 1)
