@@ -10,8 +10,11 @@ import numpy as np
 from torch import Tensor
 
 from pellucid.core.errors import BadInput
+from pellucid.core.types import Frame
+from pellucid.data.augment import Moves
 from pellucid.data.dataset import Dataset
 from pellucid.models.heads import Head
+from pellucid.models.inputs import InputSpec
 
 #: A table's cells by column, one text an item.
 Columns = Mapping[str, Sequence[str]]
@@ -58,6 +61,18 @@ class Metric:
 
 
 @dataclass(frozen=True)
+class Scene:
+    """What a task needs besides whose answers lie in the picture: masks, points, boxes.
+
+    target: ``target(data, i, frame, spec)`` → item i's target in the pixels of what enters the network, each of one
+    shape. moved: ``moved(targets, moves)`` → the batch's targets after its pictures were moved.
+    """
+
+    target: Callable[[Dataset, int, Frame, InputSpec], Tensor]
+    moved: Callable[[Tensor, Moves], Tensor]
+
+
+@dataclass(frozen=True)
 class Task:
     """A task, made for what the labels of one data set can be. All functions are pure; n is the number of items.
 
@@ -73,7 +88,10 @@ class Task:
     say: one item's decisions [k] or () → words; of its target too, which is of the same form.
     decided: what each column of [n, k] decisions is about (tags, groups), whose probabilities come first; () of [n].
     metrics: by name; primary: the one by which the best epoch is kept, and alternatives are compared.
-    notes: what a user should know (a shifted logit, a rare class).
+    scene: where targets are places in the picture. summary: outputs, targets → [n, …], all that scores need of each
+    item, where the outputs themselves would be too many; ``probabilities`` and the metrics then take summaries, and
+    the metrics leave their first argument alone. objective: run, x, targets → each item's loss [n] and its summary,
+    for a task that does more than run the network once. notes: what a user should know (a shifted logit, a rare class).
     """
 
     kind: str
@@ -94,6 +112,9 @@ class Task:
     tune: Callable[[np.ndarray, np.ndarray], Mapping[str, Any]] | None = None
     groups: tuple[int, ...] = ()
     decided: tuple[str, ...] = ()
+    scene: Scene | None = None
+    summary: Callable[[Tensor, Tensor], Tensor] | None = None
+    objective: Callable[[Callable[[Tensor], Any], Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
     notes: tuple[str, ...] = ()
 
     def tuned(self, probabilities: np.ndarray, targets: np.ndarray) -> Mapping[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -17,26 +20,52 @@ from pellucid.training.examples import Codes, Examples
 BATCH = 64
 
 
-def outputs_of(network: Network, examples: Examples | Codes, *, batch: int = BATCH, what: str = "") -> Tensor:
-    """The network's outputs for all examples, float32 [n, outputs] on the CPU, in evaluation mode.
+def assess(task: Task, run: Callable[[Tensor], Any], x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+    """Each item's loss [n], and what the task's scores need of it [n, …]: its outputs, or a summary of them."""
+    if task.objective is not None:
+        return task.objective(run, x, target)
+    output = first_tensor(run(x)).float()
+    return task.loss(output, target), output if task.summary is None else task.summary(output.detach(), target)
+
+
+def assessed(
+    network: Network, task: Task, examples: Examples | Codes, *, batch: int = BATCH, what: str = ""
+) -> tuple[Tensor, Tensor]:
+    """Each example's loss and what scores need of it, on the CPU, in evaluation mode.
 
     what: the name that progress goes by; "" shows none (within an epoch, which shows its own).
     """
+    losses, seen = [], []
+    for x, rows in _passes(network, examples, batch, what):
+        loss, each = assess(task, network, x, examples.targets[rows].to(network.device))
+        losses.append(loss.cpu())
+        seen.append(each.float().cpu())
+    return torch.cat(losses).clone(), torch.cat(seen).clone()
+
+
+def outputs_of(network: Network, examples: Examples | Codes, *, batch: int = BATCH, what: str = "") -> Tensor:
+    """The network's outputs for all examples, float32 [n, outputs] on the CPU, in evaluation mode."""
+    found = [first_tensor(network(x)).float().cpu() for x, _ in _passes(network, examples, batch, what)]
+    return torch.cat(found).clone()
+
+
+def _passes(network: Network, examples: Examples | Codes, batch: int, what: str) -> Iterator[tuple[Tensor, slice]]:
     starts = range(0, len(examples), batch)
-    found = []
     with untouched(network.module), torch.inference_mode():
         for start in track(starts, what) if what else starts:
-            x = examples.x(slice(start, start + batch), network.device, network.dtype)
-            found.append(first_tensor(network(x)).float().cpu())
-    return torch.cat(found).clone()
+            rows = slice(start, start + batch)
+            yield examples.x(rows, network.device, network.dtype), rows
 
 
 def answers(network: Network, task: Task, examples: Examples | Codes, *, what: str = "answers") -> np.ndarray:
     """The task's probabilities for all examples, float32 [n, len(task.classes)]; on the fast copy of the network.
 
-    Raises BadInput where an output is not finite.
+    For a task whose answers lie in the picture, what its scores need, [n, …]. Raises BadInput where an output is not
+    finite.
     """
-    output = outputs_of(network.prepared(), examples, what=what)
-    if not bool(torch.isfinite(output).all()):
+    ready = network.prepared()
+    plain = task.objective is None and task.summary is None
+    found = outputs_of(ready, examples, what=what) if plain else assessed(ready, task, examples, what=what)[1]
+    if not bool(torch.isfinite(found).all()):
         raise BadInput("the network's output is not finite", where=network.name, cure="check the weights")
-    return task.probabilities(output).numpy()
+    return task.probabilities(found).numpy()

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from pellucid.core.errors import BadInput, PellucidError
 from pellucid.core.progress import track
-from pellucid.models.network import Network, first_tensor
+from pellucid.data.augment import augmented
+from pellucid.models.network import Network
 from pellucid.tasks.task import Task
-from pellucid.training.answering import outputs_of
-from pellucid.training.augment import augmented
+from pellucid.training.answering import assess, assessed
 from pellucid.training.clipping import gradient_norm
 from pellucid.training.examples import Codes, Examples
 from pellucid.training.nonfinite import NonFinite
@@ -46,8 +46,8 @@ Row = dict[str, Any]
 class State:
     """Where a training stands: what comes next (epoch and step, from 0), what was seen, the best so far.
 
-    loss, norm: the running sum of the epoch's loss, and the last gradient's norm. seen: outputs of its training items
-    by place, NaN where none was made yet. best_epoch counts from 1; 0 is before any.
+    loss, norm: the running sum of the epoch's loss, and the last gradient's norm. seen: what scores need of its
+    training items, by place, NaN where none was made yet. best_epoch counts from 1; 0 is before any.
     """
 
     epoch: int = 0
@@ -103,41 +103,47 @@ class Loop:
         return self.state.epoch < self.plan.probe_epochs
 
     def _loss(self, places: Tensor) -> tuple[Tensor, Tensor]:
-        """The batch's mean loss and its outputs, everything drawn from (seed, epoch, step)."""
+        """The batch's mean loss and what scores need of its items, everything drawn from (seed, epoch, step)."""
         number = seed_of(self.plan.seed, self.state.epoch, self.state.step)
         torch.manual_seed(number)
         x = self.train.x(places, self.device)
-        x = augmented(x, self.plan.augment, torch.Generator().manual_seed(number))
+        x, moves = augmented(x, self.plan.augment, torch.Generator().manual_seed(number))
+        target = self.train.targets[places].to(self.device)
+        if moves is not None and self.task.scene is not None:
+            target = self.task.scene.moved(target, moves)
+        x = x.contiguous(memory_format=self.layout) if x.ndim == 4 else x
         with torch.autocast(self.device.type, self.mixed or torch.float32, enabled=self.mixed is not None):
-            output = first_tensor(self.module(x.contiguous(memory_format=self.layout) if x.ndim == 4 else x))
-        output = output.float()
-        return self.task.loss(output, self.train.targets[places].to(self.device)).mean(), output
+            losses, seen = assess(self.task, self.module, x, target)
+        return losses.mean(), seen
 
     def _backward(self, places: Tensor) -> tuple[float, Tensor, float]:
-        """Loss, outputs and the gradient's norm; the gradients are in place."""
+        """Loss, what scores need, and the gradient's norm; the gradients are in place."""
         self.optimizer.zero_grad(set_to_none=True)
-        loss, output = self._loss(places)
+        loss, seen = self._loss(places)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
         if self.plan.clip is None:
             norm = gradient_norm(self.module)
         else:
             norm = float(nn.utils.clip_grad_norm_(self.module.parameters(), self.plan.clip))
-        return float(loss.detach()), output.detach(), norm
+        return float(loss.detach()), seen.detach(), norm
 
     def _step(self, places: Tensor) -> None:
         """One step of the optimizer. A number that is not finite is told before any is used."""
         state, factor = self.state, self._factor(self.state.step)
         for group, rate in zip(self.optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
-        loss, output, state.norm = self._backward(places)
+        loss, seen, state.norm = self._backward(places)
         sound = math.isfinite(loss) and (math.isfinite(state.norm) or self.scaler.is_enabled())
         if self.plan.watch and not sound:
             self._explain(places)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         state.loss += loss * len(places)
-        state.seen[places] = output.to("cpu", torch.float32)
+        seen = seen.to("cpu", torch.float32)
+        if len(state.seen) != len(self.train):
+            state.seen = torch.full((len(self.train), *seen.shape[1:]), torch.nan)
+        state.seen[places] = seen
         state.step += 1
 
     def _factor(self, step: int) -> float:
@@ -188,7 +194,7 @@ class Loop:
         # Steps of nearly the same size: a last one of a single item would have no batch statistics.
         self._batches = order.tensor_split(self.steps)
         if state.step == 0:
-            state.loss, state.seen = 0.0, torch.full((len(self.train), self.task.head.outputs), torch.nan)
+            state.loss, state.seen = 0.0, torch.empty(0)
         self._began = time.perf_counter()
 
     def _end_epoch(self, on_epoch: Callable[[Row], None] | None) -> None:
@@ -196,9 +202,9 @@ class Loop:
         row: Row = {"epoch": state.epoch + 1, "loss": state.loss / len(self.train)}
         row |= {f"train_{n}": v for n, v in self._scores(self.train.targets, state.seen).items()}
         if len(self.val):
-            output = outputs_of(self.network, self.val)
-            row["val_loss"] = float(self.task.loss(output, self.val.targets).mean())
-            row |= {f"val_{n}": v for n, v in self._scores(self.val.targets, output).items()}
+            losses, seen = assessed(self.network, self.task, self.val)
+            row["val_loss"] = float(losses.mean())
+            row |= {f"val_{n}": v for n, v in self._scores(self.val.targets, seen).items()}
         row |= {"lr": self._rates[0] * self._factor(self.steps - 1), "gradient_norm": state.norm}
         row["seconds"] = time.perf_counter() - self._began
         state.rows.append(row)
@@ -207,8 +213,8 @@ class Loop:
         if on_epoch is not None:
             on_epoch(row)
 
-    def _scores(self, targets: Tensor, output: Tensor) -> dict[str, float]:
-        probabilities = self.task.probabilities(output).numpy()
+    def _scores(self, targets: Tensor, seen: Tensor) -> dict[str, float]:
+        probabilities = self.task.probabilities(seen).numpy()
         return self.task.scores(targets.numpy(), probabilities)
 
     def _judge(self, row: Row) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pellucid.core.errors import BadInput, near
-from pellucid.training.augment import AUGMENTATIONS
+from pellucid.data.augment import AUGMENTATIONS
 from pellucid.training.initialise import SCHEMES
 
 #: What may be said instead of a layer: only the last layer learns; every layer does.
