@@ -114,18 +114,27 @@ class Delivery:
         self._attached.append(Attached(file, text))
 
     def view(
-        self, view: View, network: Network, *, python: str, write: Callable[..., dict[str, Any]] | None = None
+        self,
+        view: View,
+        network: Network | Mapping[str, Any],
+        *,
+        python: str,
+        write: Callable[..., dict[str, Any]] | None = None,
     ) -> None:
-        """Write the view's page. python: the lines that do the same. write: what writes it, as ``write_view`` does."""
+        """Write the view's page.
+
+        network: what was looked at; facts with a ``name`` where it is no single network. python: the lines that do
+        the same. write: what writes it, as ``write_view`` does.
+        """
         from pellucid.report.run import Run
         from pellucid.report.view_page import write_view
 
         run = Run(
             command=shlex.join(["pellucid", *sys.argv[1:]]),
             python=python,
-            network=facts_of(network),
+            network=network if isinstance(network, Mapping) else facts_of(network),
             photos=(),
-            notes=tuple(cautions_of(network)),
+            notes=() if isinstance(network, Mapping) else tuple(cautions_of(network)),
             seconds=time.perf_counter() - self._began,
             seed=view.provenance.get("seed"),
             provenance={k: v for k, v in view.provenance.items() if k != "seed"},

@@ -24,6 +24,10 @@ KNOWN = (
     "bin",
     "step",
     "epoch",
+    "alternative",
+    "rival",
+    "seed",
+    "size",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,12 +74,19 @@ class Setup:
         return self.examples("test")
 
 
-def prepare(data: Dataset, plan: Plan, *, model: Network | None = None, check: bool = True) -> Setup:
+def prepare(
+    data: Dataset,
+    plan: Plan,
+    *,
+    model: Network | None = None,
+    check: bool = True,
+    store: Callable[[Dataset, InputSpec], Store] = Store,
+) -> Setup:
     """Check the data, make the task and the network with its head.
 
-    model: a network of one's own in place of ``plan.model``; its module stays as it is. check: False for data that
-    were checked before (a comparison trains often on the same). Raises BadInput that lists everything wrong with the
-    data, with row numbers.
+    model: a network of one's own in place of ``plan.model``; its module stays as it is. check, store: for who trains
+    often on the same items: False for data that were checked before, and what gives their pictures, read before.
+    Raises BadInput that lists everything wrong with the data, with row numbers.
     """
     labels = plan.labels or ((data.label,) if data.label else ())
     if not labels:
@@ -89,16 +96,16 @@ def prepare(data: Dataset, plan: Plan, *, model: Network | None = None, check: b
     rows = split_rows(data, labels, shares=plan.shares, seed=plan.seed)
     task = make_task(data, plan, labels, rows["train"])
     plan = resolved(plan, labels)
-    network = model if model is not None else _opened(data, plan)
-    store = Store(data, network.input)
+    network = model if model is not None else opened(data, plan)
+    kept = store(data, network.input)
     notes: tuple[str, ...] = ()
     if check:
-        notes = raise_or_warn(inspect(data, rows, labels, each=store.put), data.source)
+        notes = raise_or_warn(inspect(data, rows, labels, each=kept.put), data.source)
     network = _headed(network, task, plan, own=model is not None)
     chosen = learners(network, plan.unfreeze_from or ALL)
-    _begin(network, chosen, plan, store, rows["train"])
+    _begin(network, chosen, plan, kept, rows["train"])
     targets = task.encode({label: data.columns[label] for label in labels})
-    return Setup(data, plan, task, network, chosen, store, rows, targets, (*notes, *task.notes))
+    return Setup(data, plan, task, network, chosen, kept, rows, targets, (*notes, *task.notes))
 
 
 def make_task(data: Dataset, plan: Plan, labels: Sequence[str], training: np.ndarray) -> Task:
@@ -116,7 +123,7 @@ def resolved(plan: Plan, labels: Sequence[str]) -> Plan:
     return dataclasses.replace(plan, labels=tuple(labels), unfreeze_from=unfreeze, epochs=epochs, weights=weights)
 
 
-def _opened(data: Dataset, plan: Plan) -> Network:
+def opened(data: Dataset, plan: Plan) -> Network:
     """The plan's network, fed as it wants to be; one that is trained from nothing is fed what the data are."""
     small = plan.model.partition(":")[0] in NAMES
     spec = _fitting(data, plan) if small else None
