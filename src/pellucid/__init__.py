@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from pellucid.training.lr_range import lr_range
     from pellucid.training.nonfinite import NonFinite
     from pellucid.training.per_sample import per_sample_gradients
+    from pellucid.training.versus import compare_tasks
     from pellucid.training.watch import watch
 
 _HOMES = {
@@ -70,6 +71,7 @@ _HOMES = {
     "View": "pellucid.core.types",
     "codes": "pellucid.features.codes",
     "compare": "pellucid.attribution.compare",
+    "compare_tasks": "pellucid.training.versus",
     "dataset": "pellucid.data.sets.opening",
     "dream": "pellucid.features.dream",
     "explain": "pellucid.attribution.explain",
@@ -114,6 +116,7 @@ __all__ = [
     "__version__",
     "codes",
     "compare",
+    "compare_tasks",
     "dataset",
     "dicom",
     "dream",

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from pellucid.cli import (
     compare,
+    compare_tasks,
     dicom,
     dream,
     explain,
@@ -50,6 +51,7 @@ app = typer.Typer(
 )
 explain.add_to(app)
 compare.add_to(app)
+compare_tasks.add_to(app)
 dream.add_to(app)
 features.add_to(app)
 filters.add_to(app)

@@ -85,20 +85,21 @@ def changed(plan: Plan, changes: Mapping[str, Any]) -> Plan:
     for name in SHARED:
         if name in changes:
             raise BadInput(f"alternatives share {name}", cure="set it for all of them")
-    fields = {n: v for n, v in changes.items() if n in _fields() and n != "options"}
-    rest = {n: v for n, v in changes.items() if n not in fields and n != "options"}
-    entry = tasks[fields.get("task", plan.task)]
+    own = {n: v for n, v in changes.items() if n in fields() and n != "options"}
+    rest = {n: v for n, v in changes.items() if n not in own and n != "options"}
+    entry = tasks[own.get("task", plan.task)]
     for name in rest:
         if name not in entry.options:
-            cure = near(name, [*_fields(), *entry.options, "networks"])
+            cure = near(name, [*fields(), *entry.options, "networks"])
             raise BadInput(f"neither a training nor the task {entry.name} has an option {name!r}", cure=cure)
     kept = {n: v for n, v in plan.options.items() if n in entry.options}
     options = {**kept, **dict(changes.get("options", {})), **rest}
     entry.complete(options)
-    return dataclasses.replace(plan, **fields, options=options)
+    return dataclasses.replace(plan, **own, options=options)
 
 
-def _fields() -> list[str]:
+def fields() -> list[str]:
+    """The fields of a plan in which alternatives may differ."""
     return [f.name for f in dataclasses.fields(Plan) if f.name not in SHARED]
 
 

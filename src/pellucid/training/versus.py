@@ -39,7 +39,7 @@ def compare_tasks(
     metrics: Sequence[str] = (),
     **choices: Any,
 ) -> View:
-    """Which loss, which encoding, one network or several? A table over alternatives, with the differences that are real.
+    """Which loss, which encoding, one network or several? A table over alternatives, with what is real of it.
 
     data: what ``pellucid.dataset`` opens, or what it gave. alternatives: the name of a ready-made set (see
     ``ready_sets.SETS``), or by name what is different about each: fields of ``Plan`` and options of its task, or an
