@@ -119,7 +119,8 @@ def _mistaken(rule: str, way: Way, places: np.ndarray) -> np.ndarray:
     """The levels that the rule would take for another although the network were certain of them."""
     if way.certain is None:
         return np.array([], dtype=np.int64)
-    return np.flatnonzero(decisions.decide(way.certain, places, {"decide": rule}) != np.arange(len(places)))
+    decided = decisions.decide(way.certain, places, {"decide": rule, "at": places})
+    return np.flatnonzero(decided != np.arange(len(places)))
 
 
 def _rule(decide: str, metric: str, way: Way, places: np.ndarray) -> str:
