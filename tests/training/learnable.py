@@ -6,13 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from sklearn.datasets import load_digits
 
 from pellucid.data.dataset import Dataset, Stack
 
 
 def digits(count: int | None = None) -> Dataset:
     """scikit-learn's digits, 8 × 8, as bytes."""
+    from sklearn.datasets import load_digits  # here, for others need it not
+
     found = load_digits()
     pixels = (found.images * 15.9).astype(np.uint8)[:count]
     columns = {"digit": tuple(map(str, found.target[:count]))}
