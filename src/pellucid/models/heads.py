@@ -17,10 +17,13 @@ from pellucid.core.errors import BadInput, near
 from pellucid.models.layers import Layer
 from pellucid.models.network import Network
 
+#: The network was made with as many outputs as the task needs, and keeps its own last layer.
+OWN = "own"
+
 
 @dataclass(frozen=True)
 class Head:
-    """kind: a name in ``KINDS``. outputs: how many numbers it gives a sample."""
+    """kind: a name in ``KINDS``, or OWN. outputs: how many numbers (or maps) it gives a sample."""
 
     kind: str
     outputs: int
@@ -115,8 +118,18 @@ def head_place(network: Network) -> Layer:
     return last
 
 
+def last_place(network: Network) -> Layer:
+    """The last layer with weights, in the order of execution: what learns first where the network keeps its own."""
+    own = [layer for layer in network.tree() if layer.calls and layer.leaf and layer.own_parameters]
+    if not own:
+        raise BadInput("it has no weights that could learn", where=network.name, cure="choose another network")
+    return max(own, key=lambda layer: layer.order)
+
+
 def with_head(network: Network, head: Head, *, seed: int = 0) -> Network:
     """The network on a copy of its module whose last linear layer is the head, drawn with the seed."""
+    if head.kind == OWN:
+        return dataclasses.replace(network, module=copy.deepcopy(network.module), classes=None, _cache={})
     place = head_place(network)
     module = copy.deepcopy(network.module)
     old = module.get_submodule(place.name)

@@ -1,7 +1,8 @@
 """Small networks to be trained from nothing: the first thing to hold a large one against.
 
-``small_cnn``, ``perceptron`` (``perceptron:256x2`` is two hidden layers of 256), ``linear``. Each begins with
-``Standardise``, whose mean and deviation training measures, so pixels and matrices of any scale may enter.
+``small_cnn``, ``perceptron`` (``perceptron:256x2`` is two hidden layers of 256), ``linear``, and ``unet``, which gives
+a map (``unet:16x4`` has four sizes, the largest of 16 channels). Each begins with ``Standardise``, whose mean and
+deviation training measures, so pixels and matrices of any scale may enter.
 """
 
 from __future__ import annotations
@@ -10,40 +11,17 @@ import re
 from collections import OrderedDict
 from itertools import pairwise
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pellucid.core.errors import BadInput
+from pellucid.models.standardise import Standardise
+from pellucid.models.unet import LEVELS, WIDTH, UNet
 
 #: What stands before the sizes, if there are any.
-NAMES = ("small_cnn", "perceptron", "linear")
+NAMES = ("small_cnn", "perceptron", "linear", "unet")
 
 #: Where a name says no sizes: width and depth of the perceptron, width of the first stage of the CNN.
 PERCEPTRON, CNN = (256, 2), 32
-
-
-class Standardise(nn.Module):
-    """(x − mean) / deviation, each a number a channel [C, 1, 1] or a place [C, H, W]; 0 and 1 until it is measured."""
-
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, shape: tuple[int, ...]):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(shape))
-        self.register_buffer("deviation", torch.ones(shape))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Standardise."""
-        return (x - self.mean) / self.deviation
-
-    @torch.no_grad()
-    def measure(self, x: Tensor) -> None:
-        """Take mean and deviation from x [N, C, H, W]; what is the same everywhere is only centred."""
-        over = tuple(i for i, n in enumerate((1, *self.mean.shape)) if n == 1)
-        self.mean.copy_(x.mean(over, keepdim=True)[0])
-        deviation = x.std(over, correction=0, keepdim=True)[0]
-        self.deviation.copy_(torch.where(deviation > 1e-6, deviation, 1.0))
 
 
 def small(name: str, shape: tuple[int, int, int], outputs: int) -> nn.Module:
@@ -53,6 +31,9 @@ def small(name: str, shape: tuple[int, int, int], outputs: int) -> nn.Module:
         return _cnn(shape, outputs, *(_numbers(name, sizes, 1) or (CNN,)))
     if kind == "perceptron":
         return _perceptron(shape, outputs, *(_numbers(name, sizes, 2) or PERCEPTRON))
+    if kind == "unet":
+        width, levels = _numbers(name, sizes, 2) or (WIDTH, LEVELS)
+        return UNet(shape[0], outputs, width=width, levels=levels)
     return _perceptron(shape, outputs, 1, 0)
 
 
@@ -62,7 +43,7 @@ def _numbers(name: str, text: str, count: int) -> tuple[int, ...]:
     found = re.fullmatch("x".join([r"(\d{1,5})"] * count), text)
     numbers = tuple(map(int, found.groups())) if found else ()
     if not numbers or numbers[0] < 1 or (count == 2 and numbers[1] > 64):
-        cure = "write small_cnn:32 (width), or perceptron:256x2 (width x hidden layers)"
+        cure = "write small_cnn:32 (width), perceptron:256x2 (width x hidden layers), or unet:16x4 (width x sizes)"
         raise BadInput(f"{text!r} is no size of a network", where=name, cure=cure)
     return numbers
 

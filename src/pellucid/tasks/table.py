@@ -7,17 +7,26 @@ the command line, entries of a run's config.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from pellucid.core.registry import Registry
+
+#: Columns of a table, or what is told of places in the pictures, or the pictures alone (columns then serve to judge).
+Learns = Literal["labels", "masks", "boxes", "points", "pictures"]
 
 
 @dataclass(frozen=True)
 class TaskFacts:
-    """question: what a person asks, in one sentence. source: the paper. labels: which columns it takes, in words."""
+    """question: what a person asks, in one sentence. source: the paper. labels: which columns it takes, in words.
+
+    learns: what its targets are made from. model: what it trains where nobody names a network.
+    """
 
     question: str
     source: str
     labels: str
+    learns: Learns = "labels"
+    model: str = "efficientnet_lite0"
 
 
 tasks: Registry[TaskFacts] = Registry("task", facts=TaskFacts, folder="pellucid.tasks", group="pellucid.tasks")

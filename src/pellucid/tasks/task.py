@@ -13,14 +13,19 @@ from pellucid.core.errors import BadInput
 from pellucid.core.types import Frame
 from pellucid.data.augment import Moves
 from pellucid.data.dataset import Dataset
+from pellucid.data.masks import read_mask
 from pellucid.models.heads import Head
 from pellucid.models.inputs import InputSpec
+from pellucid.tasks.table import Learns
 
 #: A table's cells by column, one text an item.
 Columns = Mapping[str, Sequence[str]]
 
 #: A missing label among class numbers; among floats it is NaN.
 MISSING = -1
+
+#: Masks that are looked at for the numbers in them, and the largest number that a region may have.
+_LOOKED_AT, _MOST_REGIONS = 500, 255
 
 
 @dataclass(frozen=True)
@@ -29,12 +34,13 @@ class Vocabulary:
 
     values: the different cells of each column without the empty one, numbers in their order, else by the alphabet.
     rows: how many cells of each are filled. combinations: the different rows of these columns among the training
-    items, with how often each is there.
+    items, with how often each is there. most: the largest number of boxes or points in a picture.
     """
 
     values: Mapping[str, tuple[str, ...]]
     rows: int
     combinations: Mapping[tuple[str, ...], int] = field(default_factory=dict)
+    most: int = 0
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -145,6 +151,40 @@ def vocabulary_of(data: Dataset, labels: Sequence[str], training: Sequence[int])
         row = tuple(data.columns[label][i] for label in labels)
         combinations[row] = combinations.get(row, 0) + 1
     return Vocabulary(values, filled, combinations)
+
+
+def scene_vocabulary(data: Dataset, learns: Learns) -> Vocabulary:
+    """What is told of places in the pictures: the classes of masks by their numbers, the kinds of boxes or of points.
+
+    Raises BadInput where nothing of the kind is told.
+    """
+    told = {"masks": data.masks, "boxes": data.boxes, "points": data.points}.get(learns)
+    if learns == "pictures":
+        return Vocabulary({}, len(data))
+    if told is None or all(each is None for each in told):
+        cure = f"name a data set that has {learns} (see docs/data.md)"
+        raise BadInput(f"the data tell of no {learns}", where=data.source, cure=cure)
+    known = sum(each is not None for each in told)
+    if learns == "masks":
+        names = dict(data.mask_names) or {n: f"region {n}" for n in _numbers_in(told)}
+        names = {0: "background", **names}
+        return Vocabulary({"mask": tuple(names.get(n, f"region {n}") for n in range(max(names) + 1))}, known)
+    if learns == "boxes":
+        boxes = [b for b in data.boxes or () if b is not None]
+        kinds = in_order({kind for b in boxes for kind in b.kinds})
+        return Vocabulary({"box": kinds}, known, most=max((len(b.kinds) for b in boxes), default=0))
+    return Vocabulary({"point": ("point",)}, known, most=max(len(p) for p in data.points or () if p is not None))
+
+
+def _numbers_in(masks: Sequence[str | None]) -> list[int]:
+    """The numbers in the first masks, for who did not name them."""
+    numbers: set[int] = set()
+    for path in [m for m in masks if m][:_LOOKED_AT]:
+        numbers |= set(np.unique(read_mask(path)).tolist())
+    if min(numbers, default=0) < 0 or max(numbers, default=0) > _MOST_REGIONS:
+        cure = f"number the regions from 0 (background) to at most {_MOST_REGIONS}"
+        raise BadInput(f"the masks hold numbers from {min(numbers)} to {max(numbers)}", cure=cure)
+    return sorted(numbers)
 
 
 def in_order(values: set[str]) -> tuple[str, ...]:

@@ -12,25 +12,27 @@ import torch
 from torch import Tensor
 
 from pellucid.core.errors import BadInput
+from pellucid.core.progress import track
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.checks import inspect, raise_or_warn
 from pellucid.data.sets.splitting import split_rows
-from pellucid.models.heads import with_head
+from pellucid.models.heads import OWN, with_head
 from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network
 from pellucid.models.open import open, pick_device
 from pellucid.models.small import NAMES, Standardise
 from pellucid.models.sources.small_ import plain_pixels
-from pellucid.tasks.table import tasks
-from pellucid.tasks.task import Task, vocabulary_of
+from pellucid.tasks.table import Learns, tasks
+from pellucid.tasks.task import Task, scene_vocabulary, vocabulary_of
 from pellucid.training.examples import Examples, Store
 from pellucid.training.initialise import initialise
 from pellucid.training.plan import ALL, HEAD, Plan
 from pellucid.training.transfer import Learners, learners
 
 #: The longest side that a small network is fed where nobody says.
-LARGEST = 64
+USUAL_LARGEST = 64
+LARGEST = {"unet": 128}
 
 #: Items from which the small networks' mean and deviation are measured.
 MEASURED = 2000
@@ -88,30 +90,54 @@ def prepare(
     often on the same items: False for data that were checked before, and what gives their pictures, read before.
     Raises BadInput that lists everything wrong with the data, with row numbers.
     """
-    labels = plan.labels or ((data.label,) if data.label else ())
-    if not labels:
-        known = ", ".join(map(repr, data.columns)) or "none"
-        cure = f"name a column with labels= (--label); there are {known}"
-        raise BadInput("the data do not say what to learn", where=data.source, cure=cure)
+    learns = tasks[plan.task].facts.learns
+    labels = _labels(data, plan, learns)
     rows = split_rows(data, labels, shares=plan.shares, seed=plan.seed)
     task = make_task(data, plan, labels, rows["train"])
     plan = resolved(plan, labels)
-    network = model if model is not None else opened(data, plan)
+    network = model if model is not None else opened(data, plan, task)
     kept = store(data, network.input)
     notes: tuple[str, ...] = ()
     if check:
-        notes = raise_or_warn(inspect(data, rows, labels, each=kept.put), data.source)
+        notes = raise_or_warn(inspect(data, rows, labels, each=kept.put, needs=(learns,)), data.source)
     network = _headed(network, task, plan, own=model is not None)
-    chosen = learners(network, plan.unfreeze_from or ALL)
+    chosen = learners(network, plan.unfreeze_from or ALL, own=task.head.kind == OWN)
     _begin(network, chosen, plan, kept, rows["train"])
-    targets = task.encode({label: data.columns[label] for label in labels})
+    targets = _targets(data, task, labels, network.input)
     return Setup(data, plan, task, network, chosen, kept, rows, targets, (*notes, *task.notes))
 
 
 def make_task(data: Dataset, plan: Plan, labels: Sequence[str], training: np.ndarray) -> Task:
     """The task for what these columns hold."""
     entry = tasks[plan.task]
-    return entry.function(vocabulary_of(data, labels, [int(i) for i in training]), **entry.complete(plan.options))
+    if entry.facts.learns == "labels":
+        vocabulary = vocabulary_of(data, labels, [int(i) for i in training])
+    else:
+        vocabulary = scene_vocabulary(data, entry.facts.learns)
+    return entry.function(vocabulary, **entry.complete(plan.options))
+
+
+def _labels(data: Dataset, plan: Plan, learns: Learns) -> tuple[str, ...]:
+    """The columns that are learnt, or by which places are dealt to splits alike."""
+    labels = plan.labels or ((data.label,) if data.label else ())
+    if not labels and learns == "labels":
+        known = ", ".join(map(repr, data.columns)) or "none"
+        cure = f"name a column with labels= (--label); there are {known}"
+        raise BadInput("the data do not say what to learn", where=data.source, cure=cure)
+    return labels
+
+
+def _targets(data: Dataset, task: Task, labels: Sequence[str], spec: InputSpec) -> Tensor:
+    """What each item should be answered with."""
+    scene = task.scene
+    if scene is None:
+        return task.encode({label: data.columns[label] for label in labels})
+
+    def target(i: int) -> Tensor:
+        height, width = data[i].array.shape[:2]
+        return scene.target(data, i, spec.frame(height, width), spec)
+
+    return torch.stack([target(i) for i in track(range(len(data)), "targets")])
 
 
 def resolved(plan: Plan, labels: Sequence[str]) -> Plan:
@@ -123,11 +149,18 @@ def resolved(plan: Plan, labels: Sequence[str]) -> Plan:
     return dataclasses.replace(plan, labels=tuple(labels), unfreeze_from=unfreeze, epochs=epochs, weights=weights)
 
 
-def opened(data: Dataset, plan: Plan) -> Network:
-    """The plan's network, fed as it wants to be; one that is trained from nothing is fed what the data are."""
+def opened(data: Dataset, plan: Plan, task: Task | None = None) -> Network:
+    """The plan's network, fed as it wants to be; one that is trained from nothing is fed what the data are.
+
+    task: whose head the network makes itself, where it is such a one.
+    """
     small = plan.model.partition(":")[0] in NAMES
     spec = _fitting(data, plan) if small else None
-    network = open(plan.model, weights=plan.weights, input=spec, seed=plan.seed, device=plan.device)
+    names = [str(i) for i in range(task.head.outputs)] if task is not None and task.head.kind == OWN else None
+    if names is not None and not small:
+        cure = f"pass model={tasks[task.kind].facts.model!r} (--model)" if task else ""
+        raise BadInput(f"it does not answer in the form that {task and task.kind} needs", where=plan.model, cure=cure)
+    network = open(plan.model, weights=plan.weights, input=spec, classes=names, seed=plan.seed, device=plan.device)
     if plan.size is not None and not small:
         network = open(network, input=dataclasses.replace(network.input, size=plan.size))
     return network
@@ -140,7 +173,7 @@ def _fitting(data: Dataset, plan: Plan) -> InputSpec:
     count = channels[0] if channels else 1
     if first.array.dtype != np.uint8:
         return InputSpec.matrix(height, width, count)
-    scale = min(1.0, LARGEST / max(height, width))
+    scale = min(1.0, LARGEST.get(plan.model.partition(":")[0], USUAL_LARGEST) / max(height, width))
     size = plan.size or (max(1, round(height * scale)), max(1, round(width * scale)))
     return plain_pixels(size, count)
 

@@ -23,6 +23,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.sets.opening import open_dataset
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.open import open as open_network
+from pellucid.tasks.table import tasks
 from pellucid.training import runs
 from pellucid.training.codes import contents
 from pellucid.training.examples import Codes, Examples
@@ -121,7 +122,7 @@ def train(
     data: Dataset | str | os.PathLike[str],
     *,
     out: str | os.PathLike[str] = "runs/run",
-    model: str | nn.Module | Network = "efficientnet_lite0",
+    model: str | nn.Module | Network | None = None,
     resume: bool = False,
     overwrite: bool = False,
     on_setup: Callable[[Setup], None] | None = None,
@@ -131,11 +132,11 @@ def train(
     """Train a network for a task and write the run to ``out``.
 
     data: what ``pellucid.dataset`` opens, or what it gave. model: a name as for ``pellucid.open`` (pretrained, or
-    "small_cnn", "perceptron:256x2", "linear"), or a Network of your own. choices: everything in ``Plan``: task,
-    options, labels, epochs, unfreeze_from, lr … resume: go on where the run in ``out`` was interrupted; the same
-    bytes come out as without the interruption. overwrite: replace a finished run. on_setup, on_epoch: called when the
-    data are read, and with each epoch's row and the best epoch so far; an exception ends the training, which can be
-    taken up again.
+    "small_cnn", "perceptron:256x2", "linear"), or a Network of your own; None takes the task's usual one. choices:
+    everything in ``Plan``: task, options, labels, epochs, unfreeze_from, lr … resume: go on where the run in ``out``
+    was interrupted; the same bytes come out as without the interruption. overwrite: replace a finished run. on_setup,
+    on_epoch: called when the data are read, and with each epoch's row and the best epoch so far; an exception ends the
+    training, which can be taken up again.
 
     Gives the run; ``pellucid.open("run:OUT")`` is its network. Raises BadInput for data that cannot be learnt from, all
     their problems at once.
@@ -158,7 +159,9 @@ def train(
     return Run.open(folder)
 
 
-def _plan(model: str | nn.Module | Network, choices: dict[str, Any]) -> tuple[Plan, Network | None]:
+def _plan(model: str | nn.Module | Network | None, choices: dict[str, Any]) -> tuple[Plan, Network | None]:
+    if model is None:
+        model = tasks[choices.get("task", Plan().task)].facts.model
     if isinstance(model, str):
         return Plan.of({**choices, "model": model}), None
     own = open_network(model)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from pellucid.core.errors import BadInput
-from pellucid.models.heads import head_place
+from pellucid.models.heads import head_place, last_place
 from pellucid.models.network import Network
 from pellucid.training.plan import ALL, HEAD
 
@@ -26,13 +26,13 @@ class Learners:
     backbone: tuple[str, ...]
 
 
-def learners(network: Network, unfreeze_from: str) -> Learners:
+def learners(network: Network, unfreeze_from: str, *, own: bool = False) -> Learners:
     """What learns when everything that runs before ``unfreeze_from`` is frozen.
 
-    unfreeze_from: a layer's name, "head" or "all". The order is that of execution, as a pass shows it. Raises BadInput
-    for an unknown layer, or one that nothing behind learns from.
+    unfreeze_from: a layer's name, "head" or "all". own: the network keeps its own last layer (see ``Head``). The order
+    is that of execution, as a pass shows it. Raises BadInput for an unknown layer, or one that does not run.
     """
-    head = head_place(network).name
+    head = (last_place(network) if own else head_place(network)).name
     first = _first(network, head, unfreeze_from)
     # Also what has no weights: dropout and stochastic depth in front of what learns would only add noise.
     frozen = tuple(l.name for l in network.tree() if l.calls == 0 or l.order < first)

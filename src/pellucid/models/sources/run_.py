@@ -35,7 +35,7 @@ def open_run(request: Request) -> Network:
     if request.architecture is not None:
         model = request.architecture
     network = open_named(Request(model, weights="none", input=spec, outputs=head.outputs))
-    network = with_head(dataclasses.replace(network, input=spec), head)
+    network = with_head(dataclasses.replace(network, input=spec), head)  # whose weights are loaded now
     load_by_name(network.module, read_state_dict(folder / WEIGHTS), where=str(folder / WEIGHTS))
     name = f"run:{request.name}"
     return dataclasses.replace(network, name=name, weights=WEIGHTS, groups=groups, **facts)

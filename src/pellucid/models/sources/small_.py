@@ -40,6 +40,12 @@ def open_perceptron(request: Request) -> Network:
     return _open("perceptron", request)
 
 
+@sources.register("unet", names=lambda: (), alone=True)
+def open_unet(request: Request) -> Network:
+    """A map of the picture's own size for each output: unet:16x4 has 16 channels and four sizes."""
+    return _open("unet", request)
+
+
 @sources.register("linear", names=lambda: (), alone=True)
 def open_linear(request: Request) -> Network:
     """One layer on the pixels: a template a class."""
