@@ -23,8 +23,7 @@ from pellucid.core.types import Sample
 SIDE, COLOURS = 32, 8
 
 #: How many grey levels of 255 (root mean square, each thumbnail's own mean apart) the same picture differs by at most.
-#: Measured: docs/data.md. JPEG copies of quality 50 differ by up to 1.6; made coins, which are as alike as different
-#: things get, by 4.7 and more, different digits by 7.3 and more.
+#: Between JPEG copies and what is merely alike: benchmarks/ALIKE.md.
 LEVELS = 3.0
 
 #: The same as a share of the picture's own contrast, so that pale pictures are not all the same one.
@@ -74,7 +73,7 @@ class Thumbnails:
             self._digest[i] = hashlib.blake2b(shape + np.ascontiguousarray(array).tobytes(), digest_size=16).digest()
             self._kind[i] = _DIGEST if array.min() < array.max() else _NONE
             return
-        self._grey[i], self._colour[i] = _thumbnail(array)
+        self._grey[i], self._colour[i] = thumbnail(array)
         self._contrast[i] = self._grey[i].std()
         self._kind[i] = _PIXELS
 
@@ -140,7 +139,7 @@ def _centred(grey: np.ndarray) -> np.ndarray:
     return flat - flat.mean(1, keepdims=True)
 
 
-def _thumbnail(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def thumbnail(array: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Greys [SIDE, SIDE] and both colour differences [COLOURS, COLOURS, 2] of a picture [height, width(, channel)]."""
     if array.ndim == 3 and array.shape[2] == 3:
         small = Image.fromarray(array).resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=3.0)
