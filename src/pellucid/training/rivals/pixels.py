@@ -1,4 +1,4 @@
-"""Learners on the pixels as they are: neighbours, SVMs, weighted sums of all pixels, of components, of smaller pictures."""
+"""Learners on the pixels: neighbours, SVMs, weighted sums of all pixels, of components, of smaller pictures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def _sums(size: Size, features: float) -> float:
     seconds=lambda size: 0.1 + 30 * min(size.learn, MOST) * (size.items - size.learn) * size.pixels * 1e-10,
 )
 def knn(fold: Fold) -> Answer:
-    """k nearest neighbours by Euclidean distance, of pixels as they are or standardised; k chosen inside."""
+    """K nearest neighbours by Euclidean distance, of pixels as they are or standardised; k chosen inside."""
     pipeline, grid = piped(neighbours(fold), scale=StandardScaler())
     return searched(fold, fold.bench.pixels, pipeline, grid | {"scale": ["passthrough", StandardScaler()]}, most=MOST)
 

@@ -1,4 +1,4 @@
-"""The registry of rivals: each a function ``(fold) -> Answer``, declared with what it asks and about how long it takes."""
+"""The registry of rivals: each a function ``(fold) -> Answer``, declared with what it asks and how long it takes."""
 
 from __future__ import annotations
 
