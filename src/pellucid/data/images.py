@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import IO, BinaryIO, TypeVar
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -131,10 +131,21 @@ def _decoded(image: Image.Image) -> np.ndarray:
 
 
 def _size(image: Image.Image) -> tuple[int, int]:
+    if image.format == "PNG" and not _mentions_exif(image.fp):  # asked for it, Pillow decodes the whole PNG
+        return image.height, image.width
     if image.format == "TIFF":  # which Pillow turns while it loads
         return _decoded(image).shape[:2]
     height, width, _ = _upright(image)(np.broadcast_to(np.uint8(0), (image.height, image.width, 1))).shape
     return height, width
+
+
+def _mentions_exif(file: IO[bytes]) -> bool:
+    """Whether a PNG may hold EXIF data: as a chunk, or as a text as ImageMagick writes it."""
+    place = file.tell()
+    file.seek(0)
+    told = file.read()
+    file.seek(place)
+    return b"eXIf" in told or b"Raw profile type exif" in told
 
 
 def _told_by(file: BinaryIO, ask: Callable[[Image.Image], T]) -> T:

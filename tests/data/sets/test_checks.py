@@ -82,6 +82,9 @@ def test_only_the_first_twenty_are_listed():
     problems = [Problem(f"t.csv, row {k}", "it is bad") for k in range(25)]
     with pytest.raises(BadInput, match=r"25 problems: row 0: it is bad;.*row 19: it is bad; and 5 more; mend"):
         raise_or_warn(problems, "t.csv")
+    other = Problem("t.csv, row 3", "it is odd", fatal=False)
+    with pytest.raises(BadInput, match=r"1 problem: row 0: it is bad; besides: it is odd \(row 3\); mend"):
+        raise_or_warn([other, problems[0]], "t.csv")
     notes = raise_or_warn([dataclasses.replace(p, fatal=False) for p in problems], "t.csv")
     assert notes == (f"it is bad ({', '.join(f'row {k}' for k in range(20))} and 5 more)",)
 
@@ -245,7 +248,7 @@ def test_a_leak_is_told_with_both_rows_and_flat_pictures_are_none(folder):
     splits = {"train": np.arange(6), "val": np.arange(6, 9), "test": np.arange(9, 12)}
     (note,) = raise_or_warn(inspect(data, splits, ["kind"]), data.source)
     same = "it is in val and the same picture as labels.csv, row 5 of train"
-    assert note == f"{same}; give both one group, or leave one out (row 10)"
+    assert note == f"{same}: put both into one group, or leave one out (row 10)"
 
 
 def test_all_splits_are_compared_and_within_one_nothing_is(folder):
@@ -259,3 +262,12 @@ def test_all_splits_are_compared_and_within_one_nothing_is(folder):
     splits = {"train": np.arange(2, 5), "val": np.arange(5, 8), "test": np.arange(8, 12), "held": np.array([0, 1])}
     found = {(t.item, t.split, t.other_split) for t in thumbnails.leaks(splits)}
     assert found == {(9, "test", "val"), (11, "test", "val"), (0, "held", "val"), (1, "held", "val")}
+
+
+def test_the_line_names_the_table_once_and_has_one_cure(folder):
+    (folder / "05.png").write_bytes((folder / "05.png").read_bytes()[:200])
+    data = table(folder, source=str(folder / "labels.csv"))
+    with pytest.raises(BadInput) as error:
+        raise_or_warn(inspect(data, None), data.source)
+    assert error.value.what.startswith(f"1 problem: row 7: {folder}/05.png: the picture is damaged")
+    assert str(error.value).count(";") == 1

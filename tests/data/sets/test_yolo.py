@@ -159,3 +159,10 @@ def test_the_three_forms_of_what_make_writes_agree(tmp_path):
             assert same.columns["tags"] == first.columns["tags"]
         (listed,) = (d for n, d in by_file[2].items() if n.endswith(name.rpartition("/")[2]))
         assert first.split == listed.split
+
+
+def test_the_size_of_a_png_is_read_without_decoding_it(tmp_path):
+    path = tmp_path / "cut.png"
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (30, 50, 3), dtype=np.uint8)).save(path)
+    path.write_bytes(path.read_bytes()[:200])
+    assert size_of(path) == (30, 50)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 
@@ -56,13 +57,20 @@ def inspect(
 
 
 def raise_or_warn(problems: Sequence[Problem], where: object) -> tuple[str, ...]:
-    """Raise one BadInput that lists what is fatal; where nothing is, give a note for each kind of the others."""
+    """Raise one BadInput that lists what is fatal, then what else was found; nothing fatal: give the latter as notes."""
     fatal = [p for p in problems if p.fatal]
-    if fatal:
-        told = "; ".join(f"{_short(p.where, where)}: {p.what}" for p in fatal[:LISTED])
-        more = f"; and {len(fatal) - LISTED} more" if len(fatal) > LISTED else ""
-        count = "1 problem" if len(fatal) == 1 else f"{len(fatal)} problems"
-        raise BadInput(f"{count}: {told}{more}", where=where, cure="mend these, or leave their rows out")
+    notes = _notes([p for p in problems if not p.fatal], where)
+    if not fatal:
+        return notes
+    told = [": ".join(filter(None, (_short(p.where, where), p.what))) for p in fatal[:LISTED]]
+    told += [f"and {len(fatal) - LISTED} more"] if len(fatal) > LISTED else []
+    told += [f"besides: {notes[0]}", *notes[1:LISTED]] if notes else []
+    count = "1 problem" if len(fatal) == 1 else f"{len(fatal)} problems"
+    raise BadInput(f"{count}: {'; '.join(told)}", where=where, cure="mend these, or leave their rows out")
+
+
+def _notes(problems: Sequence[Problem], where: object) -> tuple[str, ...]:
+    """One for each kind of problem, with its rows."""
     rows: dict[str, list[str]] = {}
     for problem in problems:
         rows.setdefault(problem.what, []).append(_short(problem.where, where))
@@ -83,7 +91,7 @@ def _item_problems(
         if each is not None:
             each(i, sample)
     except BadInput as error:
-        yield Problem(row, str(error))
+        yield Problem(row, f"{error.where}: {error.what}" if error.where not in ("", row) else error.what)
         return
     if thumbnails is not None:
         thumbnails.put(i, sample)
@@ -112,7 +120,7 @@ def _leaks(data: Dataset, thumbnails: Thumbnails, splits: Mapping[str, np.ndarra
     for twin in thumbnails.leaks(splits):
         if data.items.name(twin.item) != data.items.name(twin.other):
             same = f"{data.row(twin.other)} of {twin.other_split}"
-            what = f"it is in {twin.split} and the same picture as {same}; give both one group, or leave one out"
+            what = f"it is in {twin.split} and the same picture as {same}: put both into one group, or leave one out"
             yield Problem(data.row(twin.item), what, fatal=False)
 
 
@@ -127,15 +135,19 @@ def _in_threads(look: Callable[[int], list[Problem]], count: int) -> Iterator[li
             pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _flat(futures: Sequence) -> Iterator[list[Problem]]:
+def _flat(futures: Sequence[Future[list[list[Problem]]]]) -> Iterator[list[Problem]]:
     for future in futures:
         yield from future.result()
 
 
 def _short(place: str, where: object) -> str:
     """A row's place without the data set's own name, which stands in front already."""
-    whole = str(where)
-    return place.removeprefix(whole).removeprefix(",").strip() if place != whole else ""
+    for name in (str(where), Path(str(where)).name):
+        if place == name:
+            return ""
+        if place.startswith(f"{name}, "):
+            return place.removeprefix(f"{name}, ")
+    return place
 
 
 def _listed(places: Sequence[str]) -> str:

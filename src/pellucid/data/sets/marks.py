@@ -40,7 +40,7 @@ def mask_faults(path: str, height: int, width: int, values: Collection[int]) -> 
     try:
         mask = read_mask(path)
     except BadInput as error:
-        yield f"the mask: {error}"
+        yield f"the mask {path}: {error.what}"
         return
     if mask.shape != (height, width):
         size = f"{mask.shape[1]} × {mask.shape[0]}"

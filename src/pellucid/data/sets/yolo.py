@@ -92,7 +92,7 @@ class _Told:
             sizes = pool.map(_size, (path for _, path, _ in listed))
             for (split, path, row), size in track(zip(listed, sizes, strict=True), "reading labels", len(listed)):
                 if isinstance(size, BadInput):
-                    self.problems.append(Problem(row, str(size)))
+                    self.problems.append(Problem(row, f"{path}: {size.what}"))
                     continue
                 labels = labels_of(path)
                 unlabelled += not labels.is_file()
