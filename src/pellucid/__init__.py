@@ -42,11 +42,15 @@ if TYPE_CHECKING:
         VehicleGenerator,
         generator,
     )
+    from pellucid.training.evaluate import evaluate
     from pellucid.training.health import health
     from pellucid.training.initialise import initialise
     from pellucid.training.lr_range import lr_range
     from pellucid.training.nonfinite import NonFinite
     from pellucid.training.per_sample import per_sample_gradients
+    from pellucid.training.predict import predict
+    from pellucid.training.runs import Run
+    from pellucid.training.train import train
     from pellucid.training.versus import compare_tasks
     from pellucid.training.watch import watch
 
@@ -66,6 +70,7 @@ _HOMES = {
     "Patterns": "pellucid.attribution.patterns",
     "PellucidError": "pellucid.core.errors",
     "Receipt": "pellucid.core.types",
+    "Run": "pellucid.training.runs",
     "Sample": "pellucid.core.types",
     "VehicleGenerator": "pellucid.synth.generators",
     "View": "pellucid.core.types",
@@ -74,6 +79,7 @@ _HOMES = {
     "compare_tasks": "pellucid.training.versus",
     "dataset": "pellucid.data.sets.opening",
     "dream": "pellucid.features.dream",
+    "evaluate": "pellucid.training.evaluate",
     "explain": "pellucid.attribution.explain",
     "filters": "pellucid.features.filters",
     "fit_patterns": "pellucid.attribution.patterns",
@@ -86,11 +92,13 @@ _HOMES = {
     "neurons": "pellucid.features.neurons",
     "open": "pellucid.models.open",
     "per_sample_gradients": "pellucid.training.per_sample",
+    "predict": "pellucid.training.predict",
     "read": "pellucid.data.reading",
     "regions": "pellucid.features.regions",
     "spans": "pellucid.attribution.spans",
     "style": "pellucid.features.style",
     "stylize": "pellucid.features.stylize",
+    "train": "pellucid.training.train",
     "watch": "pellucid.training.watch",
 }
 
@@ -110,6 +118,7 @@ __all__ = [
     "Patterns",
     "PellucidError",
     "Receipt",
+    "Run",
     "Sample",
     "VehicleGenerator",
     "View",
@@ -120,6 +129,7 @@ __all__ = [
     "dataset",
     "dicom",
     "dream",
+    "evaluate",
     "explain",
     "filters",
     "fit_patterns",
@@ -132,6 +142,7 @@ __all__ = [
     "neurons",
     "open",
     "per_sample_gradients",
+    "predict",
     "read",
     "regions",
     "spans",
@@ -139,6 +150,7 @@ __all__ = [
     "stylize",
     "surfaces",
     "targets",
+    "train",
     "watch",
 ]
 

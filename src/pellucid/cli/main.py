@@ -19,6 +19,7 @@ from pellucid.cli import (
     compare_tasks,
     dicom,
     dream,
+    evaluate,
     explain,
     features,
     filters,
@@ -28,6 +29,7 @@ from pellucid.cli import (
     make,
     neurons,
     patterns,
+    predict,
     regions,
     style,
     surface,
@@ -53,6 +55,7 @@ explain.add_to(app)
 compare.add_to(app)
 compare_tasks.add_to(app)
 dream.add_to(app)
+evaluate.add_to(app)
 features.add_to(app)
 filters.add_to(app)
 health.add_to(app)
@@ -61,6 +64,7 @@ inspect.add_to(app)
 invariance.add_to(app)
 make.add_to(app)
 patterns.add_to(app)
+predict.add_to(app)
 regions.add_to(app)
 surface.add_to(app)
 neurons.add_to(app)

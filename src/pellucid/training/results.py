@@ -108,7 +108,7 @@ def _rows(fitted: Fitted, split: str, found: Mapping[str, Interval]) -> Iterator
     usual = baselines(task, targets, fitted.rule)
     for name, each in found.items():
         told = {"split": split, "metric": name, "items": len(there), **each.named("value")}
-        yield told | {"baseline": usual[name], "higher": task.metrics[name].higher}
+        yield told | {"baseline": usual.get(name), "higher": task.metrics[name].higher}
 
 
 def _gap(fitted: Fitted, found: Mapping[str, Mapping[str, Interval]]) -> dict[str, Any] | None:

@@ -63,7 +63,7 @@ def gap(task: Task, learnt: Interval, held_out: Interval) -> Interval:
 def known(targets: np.ndarray) -> np.ndarray:
     """Which items have a label at all: bool [n]. targets: as the task makes them."""
     there = ~np.isnan(targets) if targets.dtype.kind == "f" else targets != MISSING
-    return there if there.ndim == 1 else there.any(1)
+    return there if there.ndim == 1 else there.reshape(len(there), -1).any(1)
 
 
 def constant_answer(task: Task) -> np.ndarray:
@@ -92,6 +92,8 @@ def constant_answer(task: Task) -> np.ndarray:
 
 
 def baselines(task: Task, targets: np.ndarray, rule: Mapping[str, Any] | None = None) -> dict[str, float]:
-    """Every metric of the constant answer on these items."""
+    """Every metric of the constant answer on these items; none where answers are no plain outputs."""
+    if task.objective is not None or task.scene is not None:
+        return {}
     probabilities = np.repeat(constant_answer(task)[None], len(targets), 0)
     return task.scores(targets, probabilities, rule)

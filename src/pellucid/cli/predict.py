@@ -1,0 +1,46 @@
+"""``pellucid predict``: a run and pictures in; decisions, with a contact sheet and a table, out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pellucid.cli import models as chosen
+from pellucid.cli.looking import delivery, inputs_of
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(predict)
+
+
+def predict(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A folder that pellucid train has written.")],
+    images: Annotated[
+        list[str],
+        typer.Argument(metavar="IMAGES...", help="Pictures, folders of them, example:NAME, or files of a matrix each."),
+    ],
+    stacked: Annotated[
+        bool, typer.Option("--stacked", help="One .npy or .npz file that holds many pictures or matrices.")
+    ] = False,
+    shown: Annotated[int, typer.Option(help="So many pictures are on the contact sheet.")] = 48,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("pellucid-predict"),
+    as_json: chosen.Json = False,
+) -> None:
+    """What a trained network says of pictures: a contact sheet, a table, and predictions.csv with all probabilities."""
+    given = inputs_of(images, stacked=stacked)  # before torch is loaded: a mistyped path is told at once
+    with delivery(out, as_json=as_json) as made:
+        from pellucid.report.looks.prediction import write_csv
+        from pellucid.training.predict import predict as look
+        from pellucid.training.runs import Run
+
+        opened = Run.open(run)
+        view = look(opened, given.inputs, shown=shown)
+        write_csv(made.folder / "predictions.csv", view)
+        made.attach("predictions.csv", "every picture with its decision and all probabilities")
+        what = f"pellucid.data.stacks.read_stack({images[0]!r})" if stacked else repr(images)
+        imports = ["import pellucid", *(["import pellucid.data.stacks"] if stacked else [])]
+        python = "\n".join([*imports, "", f"v = pellucid.predict({run!r}, {what})", "v.show()"])
+        made.view(view, opened.network, python=python)

@@ -1,0 +1,68 @@
+"""The page of ``pellucid evaluate``: the figure, the worst mistakes, and a row a class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pellucid.core.types import View
+from pellucid.report.figures import as_png
+from pellucid.report.looks.evaluation import mistakes_figure
+from pellucid.report.render import figure_text
+from pellucid.report.run import Run
+from pellucid.report.view_page import MOST_ROWS, Attached, write_view
+
+#: Headings of the rows of classes or labels, by key.
+CLASSES = {
+    "group": "Group",
+    "class": "Class",
+    "items": "Items",
+    "decided": "Said so",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "f1_low": "95 % from",
+    "f1_high": "to",
+    "average_precision": "Average precision",
+    "average_precision_low": "95 % from",
+    "average_precision_high": "to",
+    "threshold": "Threshold",
+}
+
+CONFUSED = {"group": "Group", "truth": "Is", "decision": "Said", "items": "Items", "of": "Of"}
+
+
+def write_evaluation(
+    folder: Path, run: Run, view: View, attached: Sequence[Attached] = (), **own: Any
+) -> dict[str, Any]:
+    """Write the page into an existing folder, as ``write_view`` does, with ``mistakes.png`` beside it."""
+    sheet = mistakes_figure(view)
+    if sheet is not None:
+        (folder / "mistakes.png").write_bytes(as_png(sheet))
+        count = len(view.options["cases"])
+        attached = [*attached, Attached("mistakes.png", f"The {count} worst mistakes, the worst first.")]
+    tables = [
+        _table("A row a class, with 95 % bootstrap intervals", view.options["classes"], CLASSES),
+        _table("What is confused most often", view.options["confused"], CONFUSED),
+    ]
+    return write_view(
+        folder,
+        run,
+        view,
+        attached,
+        template="evaluation.html.j2",
+        tables=[table for table in tables if table["rows"]],
+        **own,
+    )
+
+
+def _table(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dict[str, Any]:
+    keys = [key for key in columns if any(key in row for row in rows)]
+    told = [[figure_text(row.get(key)) for key in keys] for row in rows[:MOST_ROWS]]
+    return {
+        "title": title,
+        "headings": [columns[k] for k in keys],
+        "rows": told,
+        "more": max(0, len(rows) - MOST_ROWS),
+    }

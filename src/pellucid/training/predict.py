@@ -1,0 +1,133 @@
+"""``pellucid.predict``: what a run says of pictures whose labels nobody knows."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from pellucid.core.errors import BadInput
+from pellucid.core.types import Sample, View
+from pellucid.data.batches import as_sample
+from pellucid.data.dataset import Dataset, Files
+from pellucid.data.folders import pictures_in
+from pellucid.data.thumbnails import thumbnails
+from pellucid.tasks.task import Task
+from pellucid.training.answering import answers
+from pellucid.training.examples import Examples, Store
+from pellucid.training.forms import Form, form_of, sureness
+from pellucid.training.mistakes import bars
+from pellucid.training.runs import Run
+
+#: Pictures of the contact sheet.
+SHOWN = 48
+
+
+def predict(
+    run: Run | str | os.PathLike[str],
+    inputs: str | os.PathLike[str] | np.ndarray | Sample | Sequence[Any] | Dataset,
+    *,
+    shown: int = SHOWN,
+) -> View:
+    """What a run decides on pictures or matrices, and how probable that is.
+
+    run: a folder, or a Run. inputs: files, folders, ``example:*``, arrays, Samples, a list of these, or a data set.
+    shown: so many go onto the contact sheet, evenly chosen.
+
+    Gives a row an item: decision and probability (of several labels or groups that of the least sure one), and
+    probabilities [sample, class] (of a regression the numbers).
+    """
+    began = time.perf_counter()
+    run = run if isinstance(run, Run) else Run.open(run)
+    data = inputs if isinstance(inputs, Dataset) else _dataset(inputs)
+    task, network = run.task, run.network
+    form, count = form_of(task), len(data)
+    targets = torch.zeros(count)  # which nobody asks for
+    probabilities = answers(network, task, Examples(Store(data, network.input), np.arange(count), targets))
+    decisions = task.decide(probabilities, task.rule)
+    names = data.names()
+    places = np.unique(np.linspace(0, count - 1, min(shown, count)).round().astype(int))
+    cases = [
+        {
+            "name": names[i],
+            "decision": task.say(decisions[i]),
+            "bars": bars(task, form, probabilities[i], None, decisions[i]),
+        }
+        for i in places
+    ]
+    return View(
+        kind="prediction",
+        arrays={"probabilities": probabilities},
+        axes={"probabilities": ("sample", "class")},
+        table=tuple(_rows(task, form, names, probabilities, decisions)),
+        options={
+            "run": str(run.folder),
+            "task": task.kind,
+            "form": form,
+            "classes": list(task.classes),
+            "counts": dict(Counter(task.say(d) for d in decisions).most_common()) if form != "numbers" else {},
+            "cases": cases,
+        },
+        pictures=thumbnails(data[int(i)] for i in places),
+        names=names,
+        seconds=time.perf_counter() - began,
+        provenance=network.facts(),
+    )
+
+
+def _rows(
+    task: Task, form: Form, names: Sequence[str], probabilities: np.ndarray, decisions: np.ndarray
+) -> list[dict[str, Any]]:
+    sure = sureness(task, probabilities, decisions)
+    rows = []
+    for i, name in enumerate(names):
+        row: dict[str, Any] = {"name": name, "decision": task.say(decisions[i])}
+        if form != "numbers":
+            row["probability"] = float(sure[i].min())
+        if form == "one" and len(task.classes) > 1:
+            row |= _runner_up(task, probabilities[i], int(decisions[i]))
+        rows.append(row)
+    return rows
+
+
+def _runner_up(task: Task, probabilities: np.ndarray, decision: int) -> dict[str, Any]:
+    order = [int(j) for j in np.argsort(-probabilities, kind="stable") if j != decision]
+    return {"otherwise": task.classes[order[0]], "otherwise_probability": float(probabilities[order[0]])}
+
+
+def _dataset(inputs: Any) -> Dataset:
+    """Whatever was given, as items by number."""
+    given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
+    files = [isinstance(item, str | os.PathLike) for item in given]
+    if given and all(files):
+        return Dataset("pictures", Files(tuple(pictures_in([os.fspath(item) for item in given]))))
+    found: list[Sample] = []
+    for item, is_file in zip(given, files, strict=True):
+        found += [as_sample(p) for p in pictures_in([os.fspath(item)])] if is_file else [as_sample(item)]
+    if not found:
+        raise BadInput("no input was given", cure="pass at least one")
+    return Dataset("inputs", _Given(tuple(found)))  # type: ignore[arg-type]
+
+
+class _Given:
+    """Samples that are in memory already."""
+
+    def __init__(self, samples: tuple[Sample, ...]):
+        self._samples = samples
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, i: int) -> Sample:
+        return self._samples[i]
+
+    def name(self, i: int) -> str:
+        """Where it came from, or its number."""
+        own = self._samples[i]
+        return own.source if own.source and Path(own.source).name else own.name or f"input {i}"
