@@ -57,7 +57,7 @@ def inspect(
 
 
 def raise_or_warn(problems: Sequence[Problem], where: object) -> tuple[str, ...]:
-    """Raise one BadInput that lists what is fatal, then what else was found; nothing fatal: give the latter as notes."""
+    """Raise one BadInput that lists what is fatal, then what else was found; nothing fatal: give that as notes."""
     fatal = [p for p in problems if p.fatal]
     notes = _notes([p for p in problems if not p.fatal], where)
     if not fatal:
