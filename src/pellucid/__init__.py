@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from pellucid.training.evaluate import evaluate
     from pellucid.training.health import health
+    from pellucid.training.howmany import howmany
     from pellucid.training.initialise import initialise
     from pellucid.training.lr_range import lr_range
     from pellucid.training.nonfinite import NonFinite
@@ -85,6 +86,7 @@ _HOMES = {
     "fit_patterns": "pellucid.attribution.patterns",
     "generator": "pellucid.synth.generators",
     "health": "pellucid.training.health",
+    "howmany": "pellucid.training.howmany",
     "initialise": "pellucid.training.initialise",
     "invariance": "pellucid.features.invariance",
     "load": "pellucid.core.archive",
@@ -135,6 +137,7 @@ __all__ = [
     "fit_patterns",
     "generator",
     "health",
+    "howmany",
     "initialise",
     "invariance",
     "load",

@@ -24,6 +24,7 @@ from pellucid.cli import (
     features,
     filters,
     health,
+    howmany,
     inspect,
     invariance,
     make,
@@ -59,6 +60,7 @@ evaluate.add_to(app)
 features.add_to(app)
 filters.add_to(app)
 health.add_to(app)
+howmany.add_to(app)
 dicom.add_to(app)
 inspect.add_to(app)
 invariance.add_to(app)
