@@ -222,6 +222,7 @@ def _tell_classes(setup: Setup, splits: Sequence[str]) -> None:
 
 def _tell(summary: Mapping[str, Any], folder: Path) -> None:
     """What it scores, what to beware of, where the report is, and what to do next."""
+    from pellucid.report.looks.run import metric_name
     from pellucid.report.words import visible
 
     print()
@@ -231,7 +232,7 @@ def _tell(summary: Mapping[str, Any], folder: Path) -> None:
     splits = [row["split"] for row in summary["scores"]]
     split = next((s for s in ("test", "val", "train") if s in splits), "train")
     rows = [row for row in summary["scores"] if row["split"] == split]
-    cells = [[row["metric"].replace("_", " "), *map(_figure, _values(row)), str(row["items"])] for row in rows]
+    cells = [[metric_name(row["metric"]), *map(_figure, _values(row)), str(row["items"])] for row in rows]
     print_table([f"on {split}", "value", "95 % from", "to", "constant answer", "items"], cells)
     print(f"report: {(folder / 'report.html').resolve()}\n")
     width = max(map(len, summary["next"]))

@@ -14,8 +14,8 @@ from pellucid.core.types import View
 from pellucid.report.cases import cases_figure, short_name
 from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, OWN, quiet
-from pellucid.report.looks.run import interval_words
-from pellucid.report.words import Sentence, number, percent, quoted, whole
+from pellucid.report.looks.run import beats, interval_words, metric_name, short
+from pellucid.report.words import Sentence, percent, quoted, whole
 
 TITLE = "How good it is on items that it has not seen"
 
@@ -92,10 +92,9 @@ def _draw_confusion(axes: Axes, table: np.ndarray, names: Sequence[str], group: 
             axes.text(j, i, f"{table[i, j]}", ha="center", va="center", fontsize=size, color=colour)
     shown = np.arange(count) if count <= _WRITTEN else np.unique(np.linspace(0, count - 1, 20).round().astype(int))
     labels = [printable(names[i], 18) for i in shown]
-    axes.set_xticks(shown, labels, fontsize=8, rotation=0 if max(map(len, labels)) <= 3 else 40, parse_math=False)
-    for label in axes.get_xticklabels():
-        label.set_ha("center" if max(map(len, labels)) <= 3 else "right")
-        label.set_rotation_mode("anchor" if max(map(len, labels)) > 3 else "default")
+    fits = max(map(len, labels)) * len(labels) <= (48 if count <= 6 else 30)
+    turned = {} if fits else {"rotation": 40, "ha": "right", "rotation_mode": "anchor"}
+    axes.set_xticks(shown, labels, fontsize=8, parse_math=False, **turned)
     axes.set_yticks(shown, labels, fontsize=8, parse_math=False)
     axes.set_xlabel("said", fontsize=9, color=GREY)
     axes.set_ylabel("is", fontsize=9, color=GREY)
@@ -214,20 +213,14 @@ def _seen_words(view: View) -> Iterator[Sentence]:
 def _score_words(view: View) -> Iterator[Sentence]:
     row = next(r for r in view.table if r["metric"] == view.options["primary"])
     base = row["baseline"]
-    text = f"{row['metric'].replace('_', ' ')} on {whole(row['items'])} items: {interval_words(row)}"
-    text += f"; whoever always answers the same gets {number(base)}" if base is not None else ""
+    text = f"{metric_name(row['metric'])} on {whole(row['items'])} items: {interval_words(row)}"
+    text += f"; a constant answer gets {short(base)}" if base is not None else ""
     wrong = view.options["wrong"]
     if wrong is not None:
         text += f". {whole(wrong)} items have a mistake" if wrong != 1 else ". 1 item has a mistake"
     yield Sentence("fact", f"{text[:1].upper()}{text[1:]}.")
-    if base is not None and not _beats(row):
+    if base is not None and not beats(row):
         yield Sentence("warning", "That is not shown to be better than an answer that does not look at the picture.")
-
-
-def _beats(row: Mapping[str, Any]) -> bool:
-    if row["value_low"] is None or not np.isfinite(row["value_low"]):
-        return True
-    return bool(row["value_low"] > row["baseline"] if row["higher"] else row["value_high"] < row["baseline"])
 
 
 def _confused_words(view: View) -> Iterator[Sentence]:
@@ -253,14 +246,10 @@ def _calibration_words(view: View) -> Iterator[Sentence]:
         return
     p, share, count = view["calibration/p"], view["calibration/share"], view["calibration/count"]
     lean = float((count * (share - p)).sum() / count.sum())
-    how = f"it is too {'modest' if lean > 0 else 'sure'} by {_points(abs(lean))} on average"
-    span = f"{_points(error['value'])} (95 % interval {_points(error['value_low'])} to {_points(error['value_high'])})"
+    how = f"it is too {'modest' if lean > 0 else 'sure'} by {short(abs(lean))} on average"
+    span = interval_words(error)
     end = how if abs(lean) > 0.02 else "on average it is neither too sure nor too modest"
-    yield Sentence("fact", f"Its probabilities miss what comes true by {span} of probability: {end}.")
-
-
-def _points(share: float) -> str:
-    return f"{share:.3f}"
+    yield Sentence("fact", f"Its probabilities miss what comes true by {span}: {end}.")
 
 
 def _left_words(view: View) -> Iterator[Sentence]:

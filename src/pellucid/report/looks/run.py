@@ -50,7 +50,7 @@ def figure(view: View) -> Figure:
     primary = view.options["primary"]
     panels = {
         "Loss": ("loss", "val_loss"),
-        f"{_name(primary)}: {view.options['words'][primary]}": (f"train_{primary}", f"val_{primary}"),
+        f"{metric_name(primary)}: {view.options['words'][primary]}": (f"train_{primary}", f"val_{primary}"),
     }
     for place, (text, curves) in enumerate(panels.items()):
         axes = drawn.add_subplot(grid[0, place])
@@ -58,7 +58,7 @@ def figure(view: View) -> Figure:
         _mark_best(axes, view, words=place == 0)
         _finish(axes, view)
         axes.tick_params(labelbottom=False)
-        title(axes, printable(text[:1].upper() + text[1:], 90))
+        title(axes, printable(text, 90))
         _draw_rate(drawn.add_subplot(grid[1, place], sharex=axes), view)
     drawn.axes[0].legend(fontsize=8.5, frameon=False, loc="best")
     return drawn
@@ -127,9 +127,14 @@ def words(view: View) -> list[Sentence]:
     ]
 
 
-def _name(metric: str) -> str:
-    """``mean_accuracy`` as one says it; so are names with a group behind them."""
-    return metric.replace("_", " ")
+#: Metrics that are known by their first letters.
+_LETTERS = {"mae", "mse", "rmse", "qwk", "rps", "f1", "r2", "auroc"}
+
+
+def metric_name(metric: str) -> str:
+    """``mean_accuracy`` as one says it at the beginning of a sentence; so are names with a group behind them."""
+    words = [word.upper() if word in _LETTERS else word for word in metric.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
 def _row(view: View, split: str, metric: str) -> Mapping[str, Any] | None:
@@ -140,12 +145,12 @@ def interval_words(row: Mapping[str, Any]) -> str:
     """``0.983 (95 % interval 0.964 to 0.996)``."""
     if row["value"] is None or not np.isfinite(row["value"]):
         return "not defined"
-    return f"{_short(row['value'])} (95 % interval {_short(row['value_low'])} to {_short(row['value_high'])})"
+    return f"{short(row['value'])} (95 % interval {short(row['value_low'])} to {short(row['value_high'])})"
 
 
-def _short(value: float) -> str:
-    """Three digits are more than an interval leaves room for."""
-    return f"{value:.3g}" if abs(value) >= 1 else f"{value:.3f}"
+def short(value: float) -> str:
+    """Three decimals are more than an interval leaves room for."""
+    return f"{value:.3f}".replace("-0.000", "0.000") if abs(value) < 10 else f"{value:.4g}"
 
 
 def _score_words(view: View) -> Iterator[Sentence]:
@@ -155,12 +160,11 @@ def _score_words(view: View) -> Iterator[Sentence]:
         row = _row(view, split, primary)
         if row is None:
             continue
-        text = f"{_name(primary)} on {whose}: {interval_words(row)}, {whole(row['items'])} items"
-        better = _beats(row)
-        base = row["baseline"]
-        text += f"; whoever always answers the same gets {_short(base)}." if base is not None else "."
-        yield Sentence("fact", text[:1].upper() + text[1:])
-        if base is not None and not better:
+        text, base = f"{metric_name(primary)} on {whose}: {interval_words(row)}", row["baseline"]
+        text += f", {whole(row['items'])} items"
+        text += f"; a constant answer gets {short(base)}." if base is not None else "."
+        yield Sentence("fact", text)
+        if base is not None and not beats(row):
             text = "It is not shown to be better than an answer that does not look at the picture: the interval "
             yield Sentence("warning", f"{text}includes it. More pictures, more epochs, or another network may help.")
         if split == "val":
@@ -170,9 +174,9 @@ def _score_words(view: View) -> Iterator[Sentence]:
     yield Sentence("warning", "No item was kept apart: what it scores on new pictures is not known. Pass shares=.")
 
 
-def _beats(row: Mapping[str, Any]) -> bool:
+def beats(row: Mapping[str, Any]) -> bool:
     """Whether all of the interval is better than the constant answer."""
-    if row["baseline"] is None or row["value_low"] is None:
+    if row["baseline"] is None or row["value_low"] is None or not np.isfinite(row["value_low"]):
         return True
     return bool(row["value_low"] > row["baseline"] if row["higher"] else row["value_high"] < row["baseline"])
 
@@ -184,8 +188,8 @@ def _heart_words(view: View) -> Iterator[Sentence]:
         return
     other = _row(view, found["split"], primary)
     where = {"val": "validation", "test": "the test items"}[found["split"]]
-    begin = f"On the very items it learnt from it has {_short(train['value'])}, on {where} {_short(other['value'])}"
-    between = f"{_short(found['value'])} (95 % interval {_short(found['value_low'])} to {_short(found['value_high'])})"
+    begin = f"On the very items it learnt from it has {short(train['value'])}, on {where} {short(other['value'])}"
+    between = f"{short(found['value'])} (95 % interval {short(found['value_low'])} to {short(found['value_high'])})"
     if not found["value_low"] > 0:
         yield Sentence(
             "fact", f"{begin}: a gap of {between}, which may be chance. Nothing shows that it learnt by heart."
@@ -221,7 +225,12 @@ def _ending_words(view: View) -> Iterator[Sentence]:
         return
     fall = 1 - float(after.mean()) / float(before.mean()) if before.mean() > 0 else 0.0
     if fall > FALLING and best > done - fifth:
-        text = f"The loss still fell by {percent(fall)} over the last {fifth} epochs, and the best epoch is among them"
+        span = (
+            f"the last {fifth} epochs, and the best epoch is among them"
+            if fifth > 1
+            else "the last epoch, the best one"
+        )
+        text = f"The loss still fell by {percent(fall)} over {span}"
         yield Sentence("fact", f"{text}: it may not be done. Try epochs={2 * done}.")
 
 
