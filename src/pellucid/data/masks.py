@@ -17,6 +17,9 @@ from pellucid.data.opening import opened, user_path
 #: Endings of files that keep numbers exactly.
 ENDINGS = (".png", ".tif", ".tiff", ".bmp", ".gif", ".pgm")
 
+#: The number of a pixel that nobody judged, as in PASCAL VOC and Cityscapes.
+UNJUDGED = 255
+
 #: Pillow's modes in which a pixel is one number: a bit, a byte, a place in a palette, 16 or 32 bits.
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 

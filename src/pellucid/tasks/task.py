@@ -13,7 +13,7 @@ from pellucid.core.errors import BadInput
 from pellucid.core.types import Frame
 from pellucid.data.augment import Moves
 from pellucid.data.dataset import Dataset
-from pellucid.data.masks import read_mask
+from pellucid.data.regions import regions_of
 from pellucid.models.heads import Head
 from pellucid.models.inputs import InputSpec
 from pellucid.tasks.table import Learns
@@ -24,9 +24,6 @@ Columns = Mapping[str, Sequence[str]]
 #: A missing label among class numbers; among floats it is NaN.
 MISSING = -1
 
-#: Masks that are looked at for the numbers in them, and the largest number that a region may have.
-_LOOKED_AT, _MOST_REGIONS = 500, 255
-
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -34,13 +31,15 @@ class Vocabulary:
 
     values: the different cells of each column without the empty one, numbers in their order, else by the alphabet.
     rows: how many cells of each are filled. combinations: the different rows of these columns among the training
-    items, with how often each is there. most: the largest number of boxes or points in a picture.
+    items, with how often each is there; of masks the training pixels that were counted of each region. most: the
+    largest number of boxes or points in a picture. numbers: how label images write the regions of masks.
     """
 
     values: Mapping[str, tuple[str, ...]]
     rows: int
     combinations: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     most: int = 0
+    numbers: tuple[int, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -97,7 +96,9 @@ class Task:
     scene: where targets are places in the picture. summary: outputs, targets → [n, …], all that scores need of each
     item, where the outputs themselves would be too many; ``probabilities`` and the metrics then take summaries, and
     the metrics leave their first argument alone. objective: run, x, targets → each item's loss [n] and its summary,
-    for a task that does more than run the network once. notes: what a user should know (a shifted logit, a rare class).
+    for a task that does more than run the network once. constant: the targets of what is learnt from → the output
+    [1, …] of who answers always the same, where a target is more than a class or a number. notes: what a user should
+    know (a shifted logit, a rare class).
     """
 
     kind: str
@@ -121,6 +122,7 @@ class Task:
     scene: Scene | None = None
     summary: Callable[[Tensor, Tensor], Tensor] | None = None
     objective: Callable[[Callable[[Tensor], Any], Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
+    constant: Callable[[Tensor], Tensor] | None = None
     notes: tuple[str, ...] = ()
 
     def tuned(self, probabilities: np.ndarray, targets: np.ndarray) -> Mapping[str, Any]:
@@ -153,12 +155,13 @@ def vocabulary_of(data: Dataset, labels: Sequence[str], training: Sequence[int])
     return Vocabulary(values, filled, combinations)
 
 
-def scene_vocabulary(data: Dataset, learns: Learns) -> Vocabulary:
-    """What is told of places in the pictures: the classes of masks by their numbers, the kinds of boxes or of points.
+def scene_vocabulary(data: Dataset, learns: Learns, training: Sequence[int]) -> Vocabulary:
+    """What is told of places in the pictures: the regions of masks, the kinds of boxes or of points.
 
     Raises BadInput where nothing of the kind is told.
     """
-    told = {"masks": data.masks, "boxes": data.boxes, "points": data.points}.get(learns)
+    drawn = data.outlines if data.masks is None else data.masks
+    told = {"masks": drawn, "boxes": data.boxes, "points": data.points}.get(learns)
     if learns == "pictures":
         return Vocabulary({}, len(data))
     if told is None or all(each is None for each in told):
@@ -166,25 +169,14 @@ def scene_vocabulary(data: Dataset, learns: Learns) -> Vocabulary:
         raise BadInput(f"the data tell of no {learns}", where=data.source, cure=cure)
     known = sum(each is not None for each in told)
     if learns == "masks":
-        names = dict(data.mask_names) or {n: f"region {n}" for n in _numbers_in(told)}
-        names = {0: "background", **names}
-        return Vocabulary({"mask": tuple(names.get(n, f"region {n}") for n in range(max(names) + 1))}, known)
+        found = regions_of(data, training)
+        pixels = {(name,): count for name, count in zip(found.names, found.pixels, strict=True)}
+        return Vocabulary({"mask": found.names}, known, pixels, numbers=found.numbers)
     if learns == "boxes":
         boxes = [b for b in data.boxes or () if b is not None]
         kinds = in_order({kind for b in boxes for kind in b.kinds})
         return Vocabulary({"box": kinds}, known, most=max((len(b.kinds) for b in boxes), default=0))
     return Vocabulary({"point": ("point",)}, known, most=max(len(p) for p in data.points or () if p is not None))
-
-
-def _numbers_in(masks: Sequence[str | None]) -> list[int]:
-    """The numbers in the first masks, for who did not name them."""
-    numbers: set[int] = set()
-    for path in [m for m in masks if m][:_LOOKED_AT]:
-        numbers |= set(np.unique(read_mask(path)).tolist())
-    if min(numbers, default=0) < 0 or max(numbers, default=0) > _MOST_REGIONS:
-        cure = f"number the regions from 0 (background) to at most {_MOST_REGIONS}"
-        raise BadInput(f"the masks hold numbers from {min(numbers)} to {max(numbers)}", cure=cure)
-    return sorted(numbers)
 
 
 def in_order(values: set[str]) -> tuple[str, ...]:

@@ -246,12 +246,14 @@ def write_weights(folder: Path, name: str, weights: Mapping[str, Tensor]) -> Non
 def _plain(vocabulary: Vocabulary) -> dict[str, Any]:
     combinations = {_BETWEEN.join(cells): count for cells, count in vocabulary.combinations.items()}
     values = {column: list(cells) for column, cells in vocabulary.values.items()}
-    return {"values": values, "rows": vocabulary.rows, "combinations": combinations}
+    places = {"most": vocabulary.most, "numbers": list(vocabulary.numbers)}
+    return {"values": values, "rows": vocabulary.rows, "combinations": combinations, **places}
 
 
 def _vocabulary(plain: Mapping[str, Any]) -> Vocabulary:
     combinations = {tuple(cells.split(_BETWEEN)): count for cells, count in plain["combinations"].items()}
-    return Vocabulary({c: tuple(v) for c, v in plain["values"].items()}, plain["rows"], combinations)
+    values = {c: tuple(v) for c, v in plain["values"].items()}
+    return Vocabulary(values, plain["rows"], combinations, plain.get("most", 0), tuple(plain.get("numbers", ())))
 
 
 # -- going on -------------------------------------------------------------------------------------

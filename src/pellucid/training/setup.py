@@ -113,7 +113,7 @@ def make_task(data: Dataset, plan: Plan, labels: Sequence[str], training: np.nda
     if entry.facts.learns == "labels":
         vocabulary = vocabulary_of(data, labels, [int(i) for i in training])
     else:
-        vocabulary = scene_vocabulary(data, entry.facts.learns)
+        vocabulary = scene_vocabulary(data, entry.facts.learns, [int(i) for i in training])
     return entry.function(vocabulary, **entry.complete(plan.options))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Boxes
-from pellucid.data.masks import read_mask
+from pellucid.data.masks import UNJUDGED, read_mask
 
 #: Pixels by which rounding may carry a corner or a point over the edge.
 ROUNDING = 0.5
@@ -45,7 +45,7 @@ def mask_faults(path: str, height: int, width: int, values: Collection[int]) -> 
     if mask.shape != (height, width):
         size = f"{mask.shape[1]} × {mask.shape[0]}"
         yield f"the mask {path} is {size}, and the picture {width} × {height}"
-    unknown = np.setdiff1d(mask, list(values)).tolist() if values else []
+    unknown = np.setdiff1d(mask, [0, *values, UNJUDGED]).tolist() if values else []
     if unknown:
         some = ", ".join(map(str, unknown[:5])) + (" …" if len(unknown) > 5 else "")
         yield f"the mask {path} holds numbers of no class: {some}"
