@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         VehicleGenerator,
         generator,
     )
+    from pellucid.tasks import choosing as choice
     from pellucid.training.evaluate import evaluate
     from pellucid.training.health import health
     from pellucid.training.howmany import howmany
@@ -125,6 +126,7 @@ __all__ = [
     "VehicleGenerator",
     "View",
     "__version__",
+    "choice",
     "codes",
     "compare",
     "compare_tasks",
@@ -160,6 +162,7 @@ __all__ = [
 
 #: Public modules, whose functions are too many to stand here.
 _MODULES = {
+    "choice": "pellucid.tasks.choosing",
     "dicom": "pellucid.data.dicom",
     "surfaces": "pellucid.surfaces",
     "targets": "pellucid.attribution.targets",
