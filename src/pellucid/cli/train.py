@@ -213,7 +213,7 @@ def _tell_classes(setup: Setup, splits: Sequence[str]) -> None:
         return
     several = len({row["label"] for row in rows}) > 1
     names = [visible(f"{row['label']}: {row['what']}" if several else row["what"]) for row in rows]
-    headings = [visible(", ".join(setup.plan.labels)) if not several else "label", *splits]
+    headings = [visible(rows[0]["label"]) if rows and not several else "label", *splits]
     print_table(headings, [[name, *(whole(row[s]) for s in splits)] for name, row in zip(names, rows, strict=True)])
 
 

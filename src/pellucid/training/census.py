@@ -19,7 +19,10 @@ def census(setup: Setup) -> tuple[dict[str, Any], ...]:
 
 def _rows(setup: Setup, splits: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
     task, labels = setup.task, setup.plan.labels
-    if task.kind == "regression":
+    if task.kind == "segmentation":
+        for number, name in enumerate(task.classes):
+            yield _row("mask", name, {s: int(_shown(t, number).sum()) for s, t in splits.items()})
+    elif task.kind == "regression":
         for place, name in enumerate(labels):
             own = setup.targets[:, place].numpy()
             span = f"{np.nanmin(own):.4g} to {np.nanmax(own):.4g}"
@@ -37,6 +40,12 @@ def _rows(setup: Setup, splits: dict[str, np.ndarray]) -> Iterator[dict[str, Any
     missing = {s: int((~known(t)).sum()) for s, t in splits.items()}
     if any(missing.values()):
         yield _row(", ".join(labels), "no label", missing)
+
+
+def _shown(targets: np.ndarray, region: int) -> np.ndarray:
+    """Which masks [n, h, w] or [n, regions, h, w] have any pixel of a region."""
+    there = targets == region if targets.ndim == 3 else targets[:, region] == 1
+    return there.any((1, 2))
 
 
 def _row(label: str, name: str, counts: dict[str, int]) -> dict[str, Any]:

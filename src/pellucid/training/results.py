@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from pellucid.core.types import View
 from pellucid.features.resampling import Interval
@@ -54,12 +55,14 @@ def run_view(fitted: Fitted) -> View:
     curves = {n: np.array([row.get(n, np.nan) for row in rows], np.float64) for n in names}
     arrays = {n: a for n, a in curves.items() if np.isfinite(a).all()}
     arrays["epoch"] = np.array([row["epoch"] for row in rows])
+    constant = constant_of(setup)
+    placed = {} if constant is None else {"constant": constant[0].numpy()}
     found = {split: _scores(fitted, split) for split in setup.rows if len(setup.rows[split])}
     table = tuple(row for split, each in found.items() for row in _rows(fitted, split, each))
     return View(
         kind="run",
-        arrays=arrays,
-        axes=dict.fromkeys(arrays, ("epoch",)),
+        arrays=arrays | placed,
+        axes=dict.fromkeys(arrays, ("epoch",)) | dict.fromkeys(placed, ("class", "height", "width")),
         table=table,
         options={
             "task": setup.task.kind,
@@ -105,10 +108,15 @@ def _rows(fitted: Fitted, split: str, found: Mapping[str, Interval]) -> Iterator
     if not found:
         return
     task, (targets, there) = fitted.setup.task, _labelled(fitted.setup, split)
-    usual = baselines(task, targets, fitted.rule)
+    usual = baselines(task, targets, fitted.rule, constant=constant_of(fitted.setup))
     for name, each in found.items():
         told = {"split": split, "metric": name, "items": len(there), **each.named("value")}
         yield told | {"baseline": usual.get(name), "higher": task.metrics[name].higher}
+
+
+def constant_of(setup: Setup) -> Tensor | None:
+    """The output of who answers always the same, as well as what is learnt from allows; None for labels."""
+    return None if setup.task.constant is None else setup.task.constant(setup.train.targets)
 
 
 def _gap(fitted: Fitted, found: Mapping[str, Mapping[str, Interval]]) -> dict[str, Any] | None:

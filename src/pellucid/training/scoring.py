@@ -15,6 +15,9 @@ from pellucid.tasks.task import MISSING, Task
 #: How often items are drawn anew. Metrics are computed each time, so fewer than elsewhere.
 DRAWS = 400
 
+#: Items whose constant answers are held against their targets at once.
+_TOGETHER = 64
+
 
 def drawn_rows(count: int, groups: Sequence[str] | None, *, seed: int, draws: int = DRAWS) -> list[np.ndarray]:
     """Numbers of items drawn with replacement, whole groups at a time, so often: a bootstrap (Efron 1979)."""
@@ -91,8 +94,17 @@ def constant_answer(task: Task) -> np.ndarray:
     return task.probabilities(output.detach())[0].numpy()
 
 
-def baselines(task: Task, targets: np.ndarray, rule: Mapping[str, Any] | None = None) -> dict[str, float]:
-    """Every metric of the constant answer on these items; none where answers are no plain outputs."""
+def baselines(
+    task: Task, targets: np.ndarray, rule: Mapping[str, Any] | None = None, *, constant: torch.Tensor | None = None
+) -> dict[str, float]:
+    """Every metric of the constant answer on these items; none where nobody knows what that is.
+
+    constant: the output [1, …] of who answers always the same, where answers lie in the picture (``Task.constant``).
+    """
+    if constant is not None and task.summary is not None:
+        parts = torch.from_numpy(targets).split(_TOGETHER)
+        found = [task.summary(constant.expand(len(part), *constant.shape[1:]), part) for part in parts]
+        return task.scores(targets, task.probabilities(torch.cat(found)).numpy(), rule)
     if task.objective is not None or task.scene is not None:
         return {}
     probabilities = np.repeat(constant_answer(task)[None], len(targets), 0)

@@ -94,12 +94,13 @@ def prepare(
     labels = _labels(data, plan, learns)
     rows = split_rows(data, labels, shares=plan.shares, seed=plan.seed)
     task = make_task(data, plan, labels, rows["train"])
-    plan = resolved(plan, labels)
+    told = labels if learns == "labels" else plan.labels  # of places the columns only deal items to splits
+    plan = resolved(plan, told)
     network = model if model is not None else opened(data, plan, task)
     kept = store(data, network.input)
     notes: tuple[str, ...] = ()
     if check:
-        notes = raise_or_warn(inspect(data, rows, labels, each=kept.put, needs=(learns,)), data.source)
+        notes = raise_or_warn(inspect(data, rows, told, each=kept.put, needs=(learns,)), data.source)
     network = _headed(network, task, plan, own=model is not None)
     chosen = learners(network, plan.unfreeze_from or ALL, own=task.head.kind == OWN)
     _begin(network, chosen, plan, kept, rows["train"])

@@ -133,7 +133,7 @@ _LETTERS = {"mae", "mse", "rmse", "qwk", "rps", "f1", "r2", "auroc"}
 
 def metric_name(metric: str) -> str:
     """``mean_accuracy`` as one says it at the beginning of a sentence; so are names with a group behind them."""
-    words = [word.upper() if word in _LETTERS else word for word in metric.split("_")]
+    words = ["IoU" if word == "iou" else word.upper() if word in _LETTERS else word for word in metric.split("_")]
     return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
 
 
