@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 #: Gradients beyond this share of the ordinary ones are clipped.
 SHARE = 0.9
@@ -44,5 +44,10 @@ def advise(norms: Sequence[float]) -> Clipping:
 
 def gradient_norm(module: nn.Module) -> float:
     """The norm of all parameters' gradients together, as they have been summed up; not finite where one is not."""
-    gradients = [p.grad for p in module.parameters() if p.grad is not None]
-    return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
+    return norm_of(module.parameters())
+
+
+def norm_of(parameters: Iterable[Tensor]) -> float:
+    """The same of some parameters."""
+    norms = [torch.linalg.vector_norm(p.grad) for p in parameters if p.grad is not None]
+    return float(torch.linalg.vector_norm(torch.stack(norms))) if norms else 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 from collections import OrderedDict
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -15,34 +16,44 @@ from torch import Tensor, nn
 from pellucid.models.heads import GAIN, OneScore
 from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network
-from pellucid.models.small import Standardise
+from pellucid.models.standardise import Standardise
 from pellucid.training.codes import codes_of
 from pellucid.training.examples import Codes
 from pellucid.training.setup import Setup
 from pellucid.training.transfer import Learners, without_head
 
 
-def on_codes(setup: Setup, *, cache: bool = True) -> tuple[Network, Learners, dict[str, Codes]]:
-    """The head as a network of its own, what of it learns, and the codes of each split."""
-    body, found = without_head(setup.network), {}
-    for split, rows in setup.rows.items():
-        found[split] = Codes(codes_of(body, setup.store, rows, cache=cache), rows, setup.examples(split).targets)
-    width = found["train"].codes.shape[1]
+@dataclass(frozen=True, eq=False)
+class OnCodes:
+    """The head as a network of its own, what of it learns, the codes of each split, and what standardised them."""
+
+    network: Network
+    chosen: Learners
+    codes: dict[str, Codes]
+    first: Standardise
+
+
+def on_codes(setup: Setup, *, cache: bool = True) -> OnCodes:
+    """Everything that a head needs to learn alone."""
+    body = without_head(setup.network)
+    plain = {split: codes_of(body, setup.store, rows, cache=cache) for split, rows in setup.rows.items()}
+    width = plain["train"].shape[1]
     first, head = Standardise((width,)), copy.deepcopy(setup.network.module.get_submodule(setup.chosen.head))
-    first.measure(found["train"].codes)
-    module = nn.Sequential(OrderedDict(standardise=first, head=head)).to(setup.network.device)
+    first.measure(plain["train"])
+    found = {split: Codes(first(x), setup.rows[split], setup.examples(split).targets) for split, x in plain.items()}
+    module = nn.Sequential(OrderedDict(head=head)).to(setup.network.device)
     spec = InputSpec.matrix(1, width)
     network = dataclasses.replace(
         setup.network, module=module, input=spec, name=f"{setup.network.name} head", _cache={}
     )
-    return network, Learners("head", ("standardise",), ()), found
+    return OnCodes(network, Learners("head", (), ()), found, first)
 
 
 @torch.no_grad()
-def folded(weights: dict[str, Tensor], setup: Setup) -> dict[str, Tensor]:
+def folded(weights: dict[str, Tensor], first: Standardise, setup: Setup) -> dict[str, Tensor]:
     """The whole network's weights with a head that takes codes as they are. weights: those of the head's network."""
     whole = {name: tensor.detach().clone() for name, tensor in setup.network.module.state_dict().items()}
-    mean, deviation = weights["standardise.mean"].double(), weights["standardise.deviation"].double()
+    mean, deviation = (tensor.double().to(setup.network.device) for tensor in (first.mean, first.deviation))
     own = {n.removeprefix("head."): t for n, t in weights.items() if n.startswith("head.")}
     linear, level, gain = _places(setup.network.module.get_submodule(setup.chosen.head))
     weight = own[linear].double() / deviation

@@ -23,6 +23,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.sets.opening import open_dataset
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.open import open as open_network
+from pellucid.models.standardise import Standardise
 from pellucid.tasks.table import tasks
 from pellucid.training import runs
 from pellucid.training.codes import contents
@@ -56,11 +57,13 @@ class Training:
         self.alone = learns == HEAD and same
         self.setup = setup
         self.codes: dict[str, Codes] = {}
+        self.first: Standardise | None = None
         network, chosen = setup.network, setup.chosen
         train: Examples | Codes = setup.train
         val: Examples | Codes = setup.val
         if self.alone:
-            network, chosen, self.codes = on_codes(setup, cache=cache)
+            head = on_codes(setup, cache=cache)
+            network, chosen, self.codes, self.first = head.network, head.chosen, head.codes, head.first
         elif learns != ALL and same and (cut := on_prefix(setup)) is not None:
             network, self.codes = cut
         if self.codes:
@@ -72,7 +75,7 @@ class Training:
 
     def whole(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """The whole network's weights from the loop's."""
-        return folded(weights, self.setup) if self.alone else weights
+        return weights if self.first is None else folded(weights, self.first, self.setup)
 
     def fitted(self) -> Fitted:
         """The best epoch's network, with its rule."""
