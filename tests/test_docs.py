@@ -14,6 +14,7 @@ from pellucid.attribution.table import methods
 from pellucid.cli.main import app
 from pellucid.features.table import views
 from pellucid.synth.table import objects
+from pellucid.tasks.table import tasks
 
 ROOT = Path(pellucid.__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
@@ -31,7 +32,7 @@ def test_the_pages_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
     from PIL import Image
 
     Image.fromarray(pellucid.read("example:cat").array).save("cat.jpg")
-    registries = methods, views, objects
+    registries = methods, views, objects, tasks
     before = [set(registry) for registry in registries]
     exec(compile(code(page), str(page), "exec"), {"__name__": "page"})
     for registry, own in zip(registries, before, strict=True):
@@ -64,6 +65,14 @@ def test_every_command_is_documented() -> None:
     text = "\n".join(page.read_text(encoding="utf-8") for page in PAGES)
     for name in typer.main.get_command(app).commands:
         assert f"pellucid {name}" in text, name
+
+
+def test_every_task_answers_its_question_on_a_page() -> None:
+    shared = {"multiclass": "train", "multigroup": "multilabel", "regression": "ordinal"}
+    for name in tasks:
+        page = ROOT / "docs" / f"{shared.get(name, name)}.md"
+        assert page.read_text(encoding="utf-8").partition("\n")[0].endswith("?"), page
+        assert tasks[name].facts.question.endswith("?"), name
 
 
 def test_every_look_answers_its_question_on_a_page() -> None:
