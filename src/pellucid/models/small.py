@@ -18,7 +18,7 @@ from pellucid.models.standardise import Standardise
 from pellucid.models.unet import LEVELS, WIDTH, UNet
 
 #: What stands before the sizes, if there are any.
-NAMES = ("small_cnn", "perceptron", "linear", "unet")
+NAMES = ("small_cnn", "perceptron", "linear", "unet", "autoencoder", "vae")
 
 #: Where a name says no sizes: width and depth of the perceptron, width of the first stage of the CNN.
 PERCEPTRON, CNN = (256, 2), 32

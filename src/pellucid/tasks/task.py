@@ -97,8 +97,9 @@ class Task:
     item, where the outputs themselves would be too many; ``probabilities`` and the metrics then take summaries, and
     the metrics leave their first argument alone. objective: run, x, targets → each item's loss [n] and its summary,
     for a task that does more than run the network once. constant: the targets of what is learnt from → the output
-    [1, …] of who answers always the same, where a target is more than a class or a number. notes: what a user should
-    know (a shifted logit, a rare class).
+    [1, …] of who answers always the same, where a target is more than a class or a number. unlearnt:
+    targets → the summaries of who answers always the same, where the targets themselves tell what that costs. notes:
+    what a user should know (a shifted logit, a rare class).
     """
 
     kind: str
@@ -123,6 +124,7 @@ class Task:
     summary: Callable[[Tensor, Tensor], Tensor] | None = None
     objective: Callable[[Callable[[Tensor], Any], Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
     constant: Callable[[Tensor], Tensor] | None = None
+    unlearnt: Callable[[np.ndarray], np.ndarray] | None = None
     notes: tuple[str, ...] = ()
 
     def tuned(self, probabilities: np.ndarray, targets: np.ndarray) -> Mapping[str, Any]:

@@ -105,6 +105,8 @@ def baselines(
         parts = torch.from_numpy(targets).split(_TOGETHER)
         found = [task.summary(constant.expand(len(part), *constant.shape[1:]), part) for part in parts]
         return task.scores(targets, task.probabilities(torch.cat(found)).numpy(), rule)
+    if task.unlearnt is not None:
+        return task.scores(targets, task.unlearnt(targets), rule)
     if task.objective is not None or task.scene is not None:
         return {}
     probabilities = np.repeat(constant_answer(task)[None], len(targets), 0)

@@ -27,6 +27,7 @@ from pellucid.tasks.table import Learns, tasks
 from pellucid.tasks.task import Task, scene_vocabulary, vocabulary_of
 from pellucid.training.examples import Examples, Store
 from pellucid.training.initialise import initialise
+from pellucid.training.pictures import normal_rows, of_pictures
 from pellucid.training.plan import ALL, HEAD, Plan
 from pellucid.training.transfer import Learners, learners
 
@@ -93,6 +94,8 @@ def prepare(
     learns = tasks[plan.task].facts.learns
     labels = _labels(data, plan, learns)
     rows = split_rows(data, labels, shares=plan.shares, seed=plan.seed)
+    if learns == "pictures":
+        rows = normal_rows(data, rows, labels, plan.options)
     task = make_task(data, plan, labels, rows["train"])
     told = labels if learns == "labels" else plan.labels  # of places the columns only deal items to splits
     plan = resolved(plan, told)
@@ -104,7 +107,10 @@ def prepare(
     network = _headed(network, task, plan, own=model is not None)
     chosen = learners(network, plan.unfreeze_from or ALL, own=task.head.kind == OWN)
     _begin(network, chosen, plan, kept, rows["train"])
-    targets = _targets(data, task, labels, network.input)
+    if learns == "pictures":
+        task, targets = of_pictures(task, network, kept, rows, seed=plan.seed)
+    else:
+        targets = _targets(data, task, labels, network.input)
     return Setup(data, plan, task, network, chosen, kept, rows, targets, (*notes, *task.notes))
 
 

@@ -21,6 +21,7 @@ from pellucid.core import late
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.opening import open_dataset
+from pellucid.models.heads import OWN
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.open import open as open_network
 from pellucid.models.standardise import Standardise
@@ -30,6 +31,7 @@ from pellucid.training.codes import contents
 from pellucid.training.examples import Codes, Examples
 from pellucid.training.fit import Loop, Row, weights_of
 from pellucid.training.frozen import folded, on_codes
+from pellucid.training.layerwise import begin_layerwise
 from pellucid.training.lr_range import lr_range
 from pellucid.training.plan import ALL, HEAD, Plan
 from pellucid.training.prefix import on_prefix
@@ -54,7 +56,7 @@ class Training:
 
     def __init__(self, setup: Setup, *, cache: bool = True):
         learns, same = setup.plan.unfreeze_from, not setup.plan.augment
-        self.alone = learns == HEAD and same
+        self.alone = learns == HEAD and same and setup.task.head.kind != OWN
         self.setup = setup
         self.codes: dict[str, Codes] = {}
         self.first: Standardise | None = None
@@ -68,6 +70,7 @@ class Training:
             network, self.codes = cut
         if self.codes:
             train, val = self.codes["train"], self.codes["val"]
+        begin_layerwise(setup)
         plan = setup.plan
         if plan.lr == "find":
             plan = dataclasses.replace(plan, lr=found_rate(network, setup, train, chosen))
@@ -101,10 +104,10 @@ def found_rate(network: Network, setup: Setup, train: Examples | Codes, chosen: 
     """The learning rate that the finder suggests for what learns; an error where the loss falls at none."""
     generator = np.random.default_rng(setup.plan.seed)
     places = [generator.permutation(len(train))[:FINDER_BATCH] for _ in range(8)]
-    batches = [
-        (train.x(torch.from_numpy(p), network.device), train.targets[torch.from_numpy(p)].to(network.device))
-        for p in places
-    ]
+    batches = []
+    for p in map(torch.from_numpy, places):
+        x = train.x(p, network.device)
+        batches.append((x, x if setup.task.unlearnt is not None else train.targets[p].to(network.device)))
 
     def loss(output: Tensor, target: Tensor) -> Tensor:
         return setup.task.loss(first_tensor(output).float(), target).mean()
