@@ -40,7 +40,7 @@ def open_perceptron(request: Request) -> Network:
     return _open("perceptron", request)
 
 
-@sources.register("unet", names=lambda: (), alone=True)
+@sources.register("unet", names=lambda: (), alone=True, maps=True)
 def open_unet(request: Request) -> Network:
     """A map of the picture's own size for each output: unet:16x4 has 16 channels and four sizes."""
     return _open("unet", request)

@@ -35,11 +35,13 @@ class Request:
 class SourceFacts:
     """names: lists what the source can open without a file (the part behind the prefix).
 
-    alone: its own name is a model too, for which nothing stands behind the prefix.
+    alone: its own name is a model too, for which nothing stands behind the prefix. maps: gives a map of the input's
+    size for each of as many outputs as are asked for.
     """
 
     names: Callable[[], Sequence[str]]
     alone: bool = False
+    maps: bool = False
 
 
 sources: Registry[SourceFacts] = Registry(
