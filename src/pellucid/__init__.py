@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     )
     from pellucid.tasks import choosing as choice
     from pellucid.training.evaluate import evaluate
+    from pellucid.training.baselines import baselines
     from pellucid.training.health import health
     from pellucid.training.howmany import howmany
     from pellucid.training.initialise import initialise
@@ -76,6 +77,7 @@ _HOMES = {
     "Sample": "pellucid.core.types",
     "VehicleGenerator": "pellucid.synth.generators",
     "View": "pellucid.core.types",
+    "baselines": "pellucid.training.baselines",
     "codes": "pellucid.features.codes",
     "compare": "pellucid.attribution.compare",
     "compare_tasks": "pellucid.training.versus",
@@ -127,6 +129,7 @@ __all__ = [
     "View",
     "__version__",
     "choice",
+    "baselines",
     "codes",
     "compare",
     "compare_tasks",

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from pellucid.cli import (
+    baselines,
     compare,
     compare_tasks,
     dicom,
@@ -53,6 +54,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 explain.add_to(app)
+baselines.add_to(app)
 compare.add_to(app)
 compare_tasks.add_to(app)
 dream.add_to(app)

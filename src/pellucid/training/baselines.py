@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from typing import Any
@@ -219,10 +220,16 @@ def _pictured(bench: Bench, found: Sequence[Judged]) -> tuple[dict[str, np.ndarr
         if (kept := judging.kept(one.answers)) is not None:
             arrays[f"kept/{name}"], axes[f"kept/{name}"] = kept, places
         if (swept := judging.sweep(one.answers)) is not None:
-            options["sweep"] = {"rival": name, "layers": swept[0], "units": swept[1]}
+            options["sweep"] = {"rival": name, "layers": swept[0], "units": swept[1], "chosen": _sizes(one)}
             for end, values in zip(("score", "low", "high"), swept[2], strict=True):
                 arrays[f"sweep/{end}"], axes[f"sweep/{end}"] = values, ("layer", "unit")
     return arrays, axes, options
+
+
+def _sizes(one: Judged) -> list[list[float]]:
+    """[hidden layers, width, the share of the folds that chose it]."""
+    counts = Counter(tuple(a.chosen[key] for key in ("layers", "units")) for a in one.answers)
+    return [[depth, width, n / len(one.answers)] for (depth, width), n in counts.most_common()]
 
 
 def _notes(found: Sequence[Judged], bench: Bench) -> list[str]:

@@ -23,7 +23,7 @@ from pellucid.training.train import Fitted, fit
 WIDTHS, DEPTHS = (16, 64, 256), (1, 2, 3)
 QUICK_WIDTHS, QUICK_DEPTHS = (32, 128), (1, 2)
 
-#: Steps of the optimizer, whatever the number of items, within these numbers of epochs; and its rate. On digits of 8 × 8
+#: Steps of the optimizer, whatever the number of items, within these numbers of epochs; its rate. On digits of 8 × 8
 #: and 28 × 28 they end where four times as many at a tenth of the rate do.
 STEPS, EPOCHS, RATE = 300, (3, 150), 1e-2
 
@@ -65,7 +65,7 @@ def perceptron(fold: Fold) -> Answer:
         weights[depth, width] = sum(p.numel() for p in one.network.module.parameters())
         found[depth, width] = _answer(fold, one)
     depth, width = smallest(sweep, weights, higher=bench.task.metrics[bench.task.primary].higher)
-    return dataclasses.replace(found[depth, width], chosen={"size": f"{width}x{depth}"}, sweep=sweep)
+    return dataclasses.replace(found[depth, width], chosen={"layers": depth, "units": width}, sweep=sweep)
 
 
 Cell = tuple[int, int]
