@@ -13,16 +13,20 @@ from torch import Tensor
 
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
+from pellucid.core.types import Sample
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.checks import inspect, raise_or_warn
 from pellucid.data.sets.splitting import split_rows
 from pellucid.models.heads import OWN, with_head
 from pellucid.models.inputs import InputSpec
-from pellucid.models.network import Network
+from pellucid.models.network import Network, first_tensor
 from pellucid.models.open import open, pick_device
+from pellucid.models.prepare import untouched
 from pellucid.models.small import NAMES, Standardise
 from pellucid.models.sources.small_ import plain_pixels
+from pellucid.models.sources.smp_ import smp_input
+from pellucid.models.sources.table import sources
 from pellucid.tasks.table import Learns, tasks
 from pellucid.tasks.task import Task, scene_vocabulary, vocabulary_of
 from pellucid.training.examples import Examples, Store
@@ -33,7 +37,7 @@ from pellucid.training.transfer import Learners, learners
 
 #: The longest side that a small network is fed where nobody says.
 USUAL_LARGEST = 64
-LARGEST = {"unet": 128}
+LARGEST = {"unet": 128, "smp": 224}
 
 #: Items from which the small networks' mean and deviation are measured.
 MEASURED = 2000
@@ -105,6 +109,8 @@ def prepare(
     if check:
         notes = raise_or_warn(inspect(data, rows, told, each=kept.put, needs=(learns,)), data.source)
     network = _headed(network, task, plan, own=model is not None)
+    if learns == "masks":
+        _check_maps(network, task)
     chosen = learners(network, plan.unfreeze_from or ALL, own=task.head.kind == OWN)
     _begin(network, chosen, plan, kept, rows["train"])
     if learns == "pictures":
@@ -150,7 +156,9 @@ def _targets(data: Dataset, task: Task, labels: Sequence[str], spec: InputSpec) 
 def resolved(plan: Plan, labels: Sequence[str]) -> Plan:
     """The plan with what it left open: what learns, and for how long."""
     pretrained = plan.weights == "default" and plan.model.partition(":")[0] not in NAMES
-    unfreeze = plan.unfreeze_from or (HEAD if pretrained else ALL)
+    # What answers in the picture has more than a last layer of its own to learn.
+    head_alone = pretrained and tasks[plan.task].facts.learns == "labels"
+    unfreeze = plan.unfreeze_from or (HEAD if head_alone else ALL)
     epochs = plan.epochs or (100 if unfreeze == HEAD else 30)
     weights = plan.weights if pretrained else "none"
     return dataclasses.replace(plan, labels=tuple(labels), unfreeze_from=unfreeze, epochs=epochs, weights=weights)
@@ -161,7 +169,8 @@ def opened(data: Dataset, plan: Plan, task: Task | None = None) -> Network:
 
     task: whose head the network makes itself, where it is such a one.
     """
-    small = plan.model.partition(":")[0] in NAMES
+    kind = plan.model.partition(":")[0]
+    small = kind in NAMES or (kind in sources and sources[kind].facts.maps)
     spec = _fitting(data, plan) if small else None
     names = [str(i) for i in range(task.head.outputs)] if task is not None and task.head.kind == OWN else None
     if names is not None and not small:
@@ -175,14 +184,26 @@ def opened(data: Dataset, plan: Plan, task: Task | None = None) -> Network:
 
 def _fitting(data: Dataset, plan: Plan) -> InputSpec:
     """What the first item is: a matrix as it is, a picture at most LARGEST on a side."""
-    first = as_sample(data[0])
+    first = _first_readable(data)
     height, width, *channels = first.array.shape
     count = channels[0] if channels else 1
     if first.array.dtype != np.uint8:
         return InputSpec.matrix(height, width, count)
     scale = min(1.0, LARGEST.get(plan.model.partition(":")[0], USUAL_LARGEST) / max(height, width))
     size = plan.size or (max(1, round(height * scale)), max(1, round(width * scale)))
+    if plan.model.startswith("smp:"):
+        return smp_input(size, count)
     return plain_pixels(size, count)
+
+
+def _first_readable(data: Dataset) -> Sample:
+    """The first item that can be read, so that all that cannot are told at once by the checks; else its error."""
+    for i in range(len(data)):
+        try:
+            return as_sample(data[i])
+        except BadInput:
+            continue
+    return as_sample(data[0])
 
 
 def _headed(network: Network, task: Task, plan: Plan, *, own: bool) -> Network:
@@ -191,6 +212,17 @@ def _headed(network: Network, task: Task, plan: Plan, *, own: bool) -> Network:
     name = f"{network.name} (own)" if own and network.name == type(network.module).__name__ else network.name
     named = dataclasses.replace(headed, classes=task.outputs, output=task.output, groups=task.groups, name=name)
     return named.to(pick_device(plan.device))
+
+
+def _check_maps(network: Network, task: Task) -> None:
+    """A map of the input's size for each region, or an error."""
+    with untouched(network.module), torch.no_grad():
+        shape = tuple(first_tensor(network(network.probe(2))).shape[1:])
+    wanted = (task.head.outputs, *network.input.size)
+    if shape != wanted:
+        what = f"it gives {' × '.join(map(str, shape))} where {task.kind} needs {' × '.join(map(str, wanted))}"
+        cure = "pass model='unet', 'smp:unet-resnet18', or a network of your own with as many maps as there are regions"
+        raise BadInput(what, where=network.name, cure=cure)
 
 
 def _begin(network: Network, chosen: Learners, plan: Plan, store: Store, training: np.ndarray) -> None:
