@@ -45,9 +45,12 @@ class Choices:
 
     def plan(self, **own: Any) -> Plan:
         """The plan; own: what the command itself sets. Raises BadInput for what cannot be."""
+        from pellucid.tasks.table import tasks
         from pellucid.training.plan import Plan
 
-        return Plan.of({**self.plain(), **own})
+        plan = Plan.of({**self.plain(), **own})
+        _ = tasks[plan.task]  # an unknown one is told before any picture is read
+        return plan
 
     def plain(self, task: str | None = None) -> dict[str, Any]:
         """What was said, as ``pellucid.train`` takes it. task: another one than was said."""
