@@ -213,6 +213,20 @@ def test_a_network_learns_to_choose_for_each_item(name: str) -> None:
     assert X[wrong].abs().sum() < 0.4
 
 
+def test_reinforce_learns_from_mistakes_that_are_only_counted() -> None:
+    torch.manual_seed(0)
+    chooser = Reinforce(OPERATIONS)
+    optimizer = torch.optim.Adam(chooser.parameters(), lr=0.1)
+    for _ in range(60):
+        chosen = chooser(X)
+        loss = chosen.loss((chosen.output != torch.sin(X)).float().mean(1))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    assert chooser.names[chooser.logits.argmax()] == "sin"
+    assert hard_gap(chooser, X, lambda o: (o != torch.sin(X)).float().mean(1)).hard == 0
+
+
 def test_bad_input() -> None:
     class Halving(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
