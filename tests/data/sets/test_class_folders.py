@@ -106,10 +106,11 @@ def test_a_list_of_files_takes_the_folders_as_classes(tmp_path: Path) -> None:
     assert (data.columns, data.label) == ({"class": ("cat", "dog")}, "class")
 
 
-def test_folders_of_pictures_and_masks_are_no_classes(tmp_path: Path) -> None:
-    for name in ("images/a.png", "masks/a.png"):
-        picture(tmp_path / name)
-    with pytest.raises(BadInput, match=r"images, masks\) are no classes; write a table"):
+def test_folders_of_pictures_and_labels_are_no_classes(tmp_path: Path) -> None:
+    picture(tmp_path / "images/a.png")
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels/a.txt").write_text("0 0.5 0.5 0.1 0.1")
+    with pytest.raises(BadInput, match=r"images, labels\) are no classes; write a table"):
         pellucid.dataset(tmp_path)
 
 

@@ -14,11 +14,11 @@ from pellucid.core.errors import BadInput, near
 from pellucid.data.dataset import Dataset
 from pellucid.data.folders import ENDINGS
 from pellucid.data.opening import refusal, user_path
-from pellucid.data.sets import arrays, cifar, class_folders, coco, idx, norb, refused, table, yolo
+from pellucid.data.sets import arrays, cifar, class_folders, coco, idx, mask_folders, norb, refused, table, yolo
 
 #: Each form has ``recognises(path) -> bool``, which looks at names and heads alone, and ``read(path) -> Dataset``.
 #: The first that recognises what was named reads it; class folders, which could be anything's, come last.
-FORMS: tuple[ModuleType, ...] = (refused, table, arrays, idx, cifar, norb, coco, yolo, class_folders)
+FORMS: tuple[ModuleType, ...] = (refused, table, arrays, idx, cifar, norb, coco, yolo, mask_folders, class_folders)
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any] | Dataset
 
@@ -27,8 +27,9 @@ def dataset(source: Source, *, label: str | None = None, image: str | None = Non
     """Open a data set: pictures or matrices with what is known of each.
 
     source: a folder of class folders; a table (.csv, .tsv, .parquet) with a row a picture, or a folder that it lies
-    in; a table of numbers; an ``.npz`` of arrays; a folder of IDX (MNIST), CIFAR or NORB files; a list of files in
-    class folders; a dictionary of arrays by the names that they would have in an ``.npz``.
+    in; a folder with ``images/`` and ``masks/``; a table of numbers; an ``.npz`` of arrays; a folder of IDX (MNIST),
+    CIFAR or NORB files; a list of files in class folders; a dictionary of arrays by the names that they would have in
+    an ``.npz``.
     label: the column to learn where the data do not say. image: the table's column that names the pictures.
 
     Nothing but tables and arrays is read here, pictures are read when they are asked for. What is wrong with single
@@ -80,7 +81,8 @@ def _existing(source: str | os.PathLike[str]) -> Path:
 
 
 def _unknown(path: Path) -> BadInput:
-    known = "known are class folders, tables, .npz, COCO, YOLO, IDX, CIFAR and NORB files (see the page on data)"
+    known = "known are class folders, images with masks, tables, .npz, COCO, YOLO, IDX, CIFAR and NORB files"
+    known += " (see the page on data)"
     if not path.is_dir():
         return BadInput(f"a file {path.suffix or 'without an ending'} is no data set", where=path, cure=known)
     endings = Counter(p.suffix.lower() or "no ending" for p in path.iterdir() if not p.name.startswith("."))

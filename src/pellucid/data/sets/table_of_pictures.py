@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -18,8 +17,9 @@ from pellucid.data.dataset import SPLITS, Dataset, Files, Problem
 from pellucid.data.folders import ENDINGS as PICTURES
 from pellucid.data.labels import KEYS
 from pellucid.data.matrices import MAX_BYTES, is_matrix
-from pellucid.data.opening import fault, opened
+from pellucid.data.opening import fault
 from pellucid.data.sets.cells import boxes_of, points_of, split_of
+from pellucid.data.sets.mask_names import mask_names
 
 #: Columns that say which items belong together, the first that is there being taken.
 GROUPS = ("group", "patient", "original")
@@ -188,20 +188,10 @@ def _with_label(data: Dataset) -> Dataset:
 
 
 def _mask_names(rows: _Rows) -> dict[int, str]:
-    """What numbers in masks mean: ``labels.json`` of ``pellucid dicom``, ``classes.json`` of ``pellucid make``."""
-    for name in ("labels.json", "classes.json"):
-        path = rows.place.with_name(name)
-        if not path.is_file():
-            continue
-        try:
-            with opened(path, 1 << 24, "list of names") as file:
-                told = json.load(file)
-            pairs = told.items() if isinstance(told, dict) else enumerate(told)
-            return {int(number): str(word) for number, word in pairs}
-        except (BadInput, ValueError, TypeError, RecursionError):
-            what = 'it does not name what the masks\' numbers mean, as {"0": "outside", "1": "lung"} does'
-            rows.problems.append(Problem(name, what, fatal=False))
-    return {}
+    """What numbers in masks mean."""
+    names, problems = mask_names(rows.place.parent)
+    rows.problems += problems
+    return names
 
 
 def _in_order(rows: _Rows) -> tuple[Problem, ...]:
