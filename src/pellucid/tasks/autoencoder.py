@@ -31,7 +31,8 @@ def autoencoder(
 ) -> Task:
     """Reconstruct each picture from a code, by the mean squared error of its values.
 
-    beta: what the code of a variational network (vae:…) pays a nat, in (squared error × values); others pay nothing.
+    beta: the weight of what the code of a variational network (vae:…) says, 1 for the evidence lower bound; other
+    networks have no such term.
     layerwise: so many epochs each layer of a dense network learns alone with its mirror image before all learn
     together, from outside in (Bengio et al. 2007). normal: learn from items of these classes alone (names with commas
     between); anomalous: from all but these. What is left out is scored apart, as the split "left out".
@@ -55,8 +56,8 @@ def autoencoder(
         probabilities=_as_they_are,
         decide=lambda summaries, rule: summaries,
         say=lambda summary: f"squared error {float(np.asarray(summary)[ERROR]):.4g} a value",
-        metrics=scores.METRICS | scores.VARIATIONAL,
-        primary="loss",
+        metrics=scores.metrics(beta),
+        primary="cost",
         objective=objective(beta),
         unlearnt=scores.of_the_mean,
     )

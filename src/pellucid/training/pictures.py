@@ -15,7 +15,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.models.autoencoders import CODE
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.prepare import untouched
-from pellucid.tasks.reconstruction.scores import METRICS, VARIATIONAL
+from pellucid.tasks.reconstruction.scores import METRICS
 from pellucid.tasks.task import Task
 from pellucid.training.components import BLOCK, components
 from pellucid.training.examples import Store
@@ -74,9 +74,8 @@ def fitted_to(task: Task, network: Network) -> Task:
         given, wanted = tuple(first_tensor(output).shape[1:]), tuple(x.shape[1:])
         cure = "pass model='autoencoder' (--model), or a network whose output has its input's shape"
         raise BadInput(f"it gives {given} for {wanted}, which is no reconstruction", where=network.name, cure=cure)
-    if isinstance(output, tuple):
-        return dataclasses.replace(task, metrics=METRICS | VARIATIONAL, primary="loss")
-    return dataclasses.replace(task, metrics=METRICS, primary="mse")
+    drawn = isinstance(output, tuple) and len(output) == 3
+    return task if drawn else dataclasses.replace(task, metrics=METRICS, primary="mse")
 
 
 def units_of(network: Network, layer: str = CODE) -> int:

@@ -161,7 +161,11 @@ def resolved(plan: Plan, labels: Sequence[str]) -> Plan:
     unfreeze = plan.unfreeze_from or (HEAD if head_alone else ALL)
     epochs = plan.epochs or (100 if unfreeze == HEAD else 30)
     weights = plan.weights if pretrained else "none"
-    return dataclasses.replace(plan, labels=tuple(labels), unfreeze_from=unfreeze, epochs=epochs, weights=weights)
+    # An autoencoder's last layer is no head: of what begins with random weights all of it is as new.
+    alike = not pretrained and tasks[plan.task].facts.learns == "pictures" and plan.backbone_lr == Plan.backbone_lr
+    factor = 1.0 if alike else plan.backbone_lr
+    plan = dataclasses.replace(plan, labels=tuple(labels), unfreeze_from=unfreeze, backbone_lr=factor)
+    return dataclasses.replace(plan, epochs=epochs, weights=weights)
 
 
 def opened(data: Dataset, plan: Plan, task: Task | None = None) -> Network:

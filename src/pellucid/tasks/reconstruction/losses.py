@@ -12,8 +12,8 @@ from pellucid.core.errors import BadInput
 from pellucid.models.network import first_tensor
 from pellucid.tasks.reconstruction.kl import kl
 
-#: The columns of a summary: squared error a value, KL in nats, the loss.
-ERROR, KL, LOSS = 0, 1, 2
+#: The columns of a summary: squared error a value; what the code says of the picture, in nats, and that a value.
+ERROR, KL, KL_SHARE = 0, 1, 2
 
 
 def squared_error(output: Tensor, x: Tensor) -> Tensor:
@@ -27,9 +27,10 @@ def squared_error(output: Tensor, x: Tensor) -> Tensor:
 def objective(beta: float) -> Callable[[Callable[[Tensor], Any], Tensor, Tensor], tuple[Tensor, Tensor]]:
     """``(run, x, target) → (loss [n], summary [n, 3])``; the target is x itself.
 
-    A network that gives (reconstruction, mean, log-variance) is variational: its loss is the squared error and beta
-    times the KL divergence, both a value (over the number of values). With beta = 1 that is the evidence lower bound
-    for a decoder whose values are Gaussian with variance ½ (Higgins et al. 2017, eq. 4). Of others the KL is 0.
+    A network that gives (reconstruction, mean, log-variance) is variational. Its loss is the squared error a value,
+    and beta times 2σ² KL a value, where σ² is the batch's mean squared error: up to that factor the gradient is that of
+    the evidence lower bound with the decoder's best variance (Rybkin et al. 2021, arXiv:2006.13202, eq. 6), so beta = 1
+    fits values of any scale; more asks for a simpler code (Higgins et al. 2017). Of other networks the KL is 0.
     """
 
     def of(run: Callable[[Tensor], Any], x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,7 +39,8 @@ def objective(beta: float) -> Callable[[Callable[[Tensor], Any], Tensor, Tensor]
         said = torch.zeros_like(error)
         if isinstance(output, tuple) and len(output) == 3:
             said = kl(output[1].float(), output[2].float())
-        loss = error + beta * said / x[0].numel()
-        return loss, torch.stack([error, said, loss], 1).detach()
+        share = said / x[0].numel()
+        loss = error + beta * 2 * error.detach().mean() * share
+        return loss, torch.stack([error, said, share], 1).detach()
 
     return of

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import numpy as np
 
-from pellucid.tasks.reconstruction.losses import ERROR, KL, LOSS
+from pellucid.tasks.reconstruction.losses import ERROR, KL, KL_SHARE
 from pellucid.tasks.task import Metric
 
 #: The columns of targets.
 MEAN, PCA = 0, 1
 
+#: A squared error below this is none.
+TINY = 1e-12
+
 
 def _mse(targets: np.ndarray, summaries: np.ndarray, decisions: np.ndarray) -> float:
     return float(summaries[:, ERROR].mean(dtype=np.float64))
-
-
-def _loss(targets: np.ndarray, summaries: np.ndarray, decisions: np.ndarray) -> float:
-    return float(summaries[:, LOSS].mean(dtype=np.float64))
 
 
 def _kl(targets: np.ndarray, summaries: np.ndarray, decisions: np.ndarray) -> float:
@@ -48,14 +47,20 @@ METRICS = {
     "error_over_pca": Metric(_beside_pca, "squared error over that of PCA; below 1 is better than PCA", higher=False),
 }
 
-#: Of variational networks.
-VARIATIONAL = {
-    "loss": Metric(_loss, "squared error and beta × KL, a value", higher=False),
-    "kl": Metric(_kl, "what the code says of a picture beyond its prior, in nats", higher=False),
-}
+
+def metrics(beta: float) -> dict[str, Metric]:
+    """Those of a variational network too."""
+
+    def cost(targets: np.ndarray, summaries: np.ndarray, decisions: np.ndarray) -> float:
+        mean = summaries[:, [ERROR, KL_SHARE]].mean(0, dtype=np.float64)
+        return float(np.log(2 * np.pi * np.e * max(mean[0], TINY)) / 2 + beta * mean[1])
+
+    words = "½ ln(2πe × squared error) + beta × KL, a value in nats: with beta 1 the evidence bound at the mean code"
+    kl = Metric(_kl, "what the code says of a picture beyond its prior, in nats", higher=False)
+    return {**METRICS, "cost": Metric(cost, words, higher=False), "kl": kl}
 
 
 def of_the_mean(targets: np.ndarray) -> np.ndarray:
     """The summaries of who always answers the mean picture, with a code that says nothing: [n, 3]."""
     error = targets[:, MEAN]
-    return np.stack([error, np.zeros_like(error), error], 1)
+    return np.stack([error, np.zeros_like(error), np.zeros_like(error)], 1)
