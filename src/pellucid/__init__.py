@@ -43,8 +43,8 @@ if TYPE_CHECKING:
         generator,
     )
     from pellucid.tasks import choosing as choice
-    from pellucid.training.evaluate import evaluate
     from pellucid.training.baselines import baselines
+    from pellucid.training.evaluate import evaluate
     from pellucid.training.health import health
     from pellucid.training.howmany import howmany
     from pellucid.training.initialise import initialise
@@ -128,8 +128,8 @@ __all__ = [
     "VehicleGenerator",
     "View",
     "__version__",
-    "choice",
     "baselines",
+    "choice",
     "codes",
     "compare",
     "compare_tasks",
