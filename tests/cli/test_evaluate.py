@@ -13,7 +13,7 @@ import tomli_w
 import pellucid
 from cli.calling import Call
 from pellucid.training.train import train
-from training.learnable import digits, write
+from training.learnable import digits, undrawn, write  # noqa: F401  (a fixture)
 
 COMMAND = ["evaluate"]
 

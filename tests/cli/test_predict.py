@@ -12,7 +12,7 @@ import pytest
 from cli.calling import Call
 from pellucid.data.dataset import Dataset, Stack
 from pellucid.training.train import train
-from training.learnable import stripes, write
+from training.learnable import stripes, undrawn, write  # noqa: F401  (a fixture)
 
 COMMAND = ["predict"]
 SMALL = {"model": "small_cnn:4", "epochs": 2, "batch": 16, "lr": 0.02}

@@ -13,7 +13,7 @@ import pytest
 from cli.calling import Call
 from pellucid.cli.train import _Heard, default_folder, epoch_line
 from pellucid.training.runs import Run
-from training.learnable import stripes, write
+from training.learnable import stripes, undrawn, write  # noqa: F401  (a fixture)
 
 COMMAND = ["train"]
 SMALL = ["--model", "small_cnn:4", "--epochs", "3", "--batch", "16", "--lr", "0.01"]

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from pellucid.data.dataset import Dataset, Stack
@@ -43,3 +46,13 @@ def write(data: Dataset, folder: Path) -> Path:
         place.mkdir(parents=True, exist_ok=True)
         Image.fromarray(data[i].array).save(place / f"{i:04}.png")
     return folder
+
+
+@pytest.fixture(autouse=True, scope="module")
+def undrawn() -> Iterator[None]:
+    """Runs whose curves nobody looks at are not drawn, which would take longest of all; import it to have it."""
+    blank = io.BytesIO()
+    Image.new("L", (2, 2)).save(blank, "PNG")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pellucid.report.run_page.as_png", lambda figure: blank.getvalue())
+        yield

@@ -22,7 +22,7 @@ from pellucid.training.forms import form_of, mistaken, sureness
 from pellucid.training.runs import Run
 from pellucid.training.told_apart import calibration, wilson
 from pellucid.training.train import train
-from training.learnable import digits, stripes, write
+from training.learnable import digits, stripes, undrawn, write  # noqa: F401  (a fixture)
 
 CHOICES: dict[str, Any] = {"model": "small_cnn:4", "epochs": 4, "batch": 16, "lr": 0.02}
 
@@ -57,7 +57,10 @@ FORMS: dict[str, tuple[str, tuple[str, ...], str]] = {
 }
 
 
-@pytest.mark.parametrize("form", FORMS)
+_OFTEN = ("one", "labels", "numbers")
+
+
+@pytest.mark.parametrize("form", [pytest.param(f, marks=() if f in _OFTEN else pytest.mark.slow) for f in FORMS])
 def test_every_form_is_evaluated_drawn_and_told(form: str, tmp_path: Path) -> None:
     task, labels, array = FORMS[form]
     data = rich(120)

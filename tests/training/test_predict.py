@@ -18,7 +18,7 @@ from pellucid.report.looks.prediction import write_csv
 from pellucid.training.predict import predict
 from pellucid.training.runs import Run
 from pellucid.training.train import train
-from training.learnable import stripes, write
+from training.learnable import stripes, undrawn, write  # noqa: F401  (a fixture)
 
 CHOICES: dict[str, Any] = {"model": "small_cnn:8", "epochs": 12, "batch": 16, "lr": 0.01}
 

@@ -28,7 +28,7 @@ from pellucid.training.plan import Plan
 from pellucid.training.results import command_of
 from pellucid.training.runs import Run
 from pellucid.training.train import train
-from training.learnable import digits, stripes
+from training.learnable import digits, stripes, undrawn  # noqa: F401  (a fixture)
 
 #: With dropout (small_cnn has it) and augmentation.
 CHOICES: dict[str, Any] = {"model": "small_cnn:4", "epochs": 3, "batch": 16, "lr": 0.01, "augment": ("flip", "shift")}
@@ -166,6 +166,7 @@ def killed(folder: Path, choices: dict[str, Any]) -> None:
     assert not (folder / runs.SUMMARY).exists()
 
 
+@pytest.mark.slow
 def test_kill_9_goes_on_to_the_same_bytes(run: Run, tmp_path: Path) -> None:
     killed(tmp_path / "run", CHOICES)
     train(stripes(), out=tmp_path / "run", resume=True, **CHOICES)
