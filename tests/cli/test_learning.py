@@ -124,7 +124,7 @@ def test_the_help_tells_the_plans_own_defaults() -> None:
         (option,) = parameter.annotation.__metadata__
         found = re.search(r"\[default: (.*)\]", option.help or "")
         told[name] = found.group(1) if found else None
-    plain = {"weights", "probe_epochs", "batch", "optimizer", "lr", "backbone_lr", "weight_decay", "schedule"}
+    plain = {"weights", "probe_epochs", "batch", "optimizer", "lr", "weight_decay", "schedule"}
     for name in plain | {"task", "model", "seed", "device", "precision"}:
         assert told[name] == str(getattr(usual, name)), name
     assert told["shares"] == ",".join(map(str, usual.shares))

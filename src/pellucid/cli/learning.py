@@ -260,7 +260,9 @@ def _options(
     ] = None,
     backbone_lr: Annotated[
         float | None,
-        typer.Option(help="Its factor for layers before the head. \\[default: 0.1]", rich_help_panel=_HOW),
+        typer.Option(
+            help="Its factor for layers before the head. \\[default: 0.1 if pretrained, 1 if new]", rich_help_panel=_HOW
+        ),
     ] = None,
     weight_decay: Annotated[float | None, typer.Option(help="\\[default: 0.01]", rich_help_panel=_HOW)] = None,
     schedule: Annotated[

@@ -28,7 +28,8 @@ class Plan:
     in the order of execution; "head": the last layer alone; "all"; None: "head" for pretrained weights, else "all".
     init: a scheme of ``initialise`` for all that learns. probe_epochs: so many epochs train the head alone at first.
     epochs: None means 100 where the head alone learns, on codes, and else 30. batch: items a step. lr: of the head and
-    of new layers; "find" runs the learning-rate finder. backbone_lr: factor for layers that were pretrained.
+    of new layers; "find" runs the learning-rate finder. backbone_lr: the factor for layers before the head; None means
+    0.1 for those that were pretrained, and 1 for those that begin anew.
     weight_decay: not for biases and norms. clip: the largest norm of the gradient. augment: names of ``augment``.
     patience: end after so many epochs without a better validation score. shares: of train, val and test where the
     data do not say. seed: for everything that is drawn. precision: "auto" is mixed on CUDA and float32 elsewhere.
@@ -48,7 +49,7 @@ class Plan:
     batch: int = 64
     optimizer: str = "adamw"
     lr: float | str = 1e-3
-    backbone_lr: float = 0.1
+    backbone_lr: float | None = None
     weight_decay: float = 0.01
     schedule: str = "cosine"
     clip: float | None = None
@@ -71,12 +72,15 @@ class Plan:
                 raise BadInput(f"unknown augmentation {name!r}", cure=near(name, AUGMENTATIONS))
         if isinstance(self.lr, str) and self.lr != "find":
             raise BadInput(f"lr is {self.lr!r}", cure="pass a number, or 'find' for the learning-rate finder")
+        for name in ("epochs", "batch", "patience", "probe_epochs", "seed"):
+            if not isinstance(getattr(self, name), int | None):
+                raise BadInput(f"{name} is {getattr(self, name)!r}", cure="pass a whole number")
         for name in ("epochs", "batch", "patience", "lr", "clip"):
             value = getattr(self, name)
             if isinstance(value, int | float) and not value > 0:
                 raise BadInput(f"{name} is {value}", cure="pass a number above 0")
         for name in ("probe_epochs", "backbone_lr", "weight_decay", "seed"):
-            if not getattr(self, name) >= 0:
+            if getattr(self, name) is not None and not getattr(self, name) >= 0:
                 raise BadInput(f"{name} is {getattr(self, name)}", cure="pass 0 or more")
         if len(self.shares) != 3 or min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6 or not self.shares[0]:
             raise BadInput(f"shares are {self.shares}", cure="pass three that add up to 1, such as 0.7,0.15,0.15")

@@ -39,6 +39,9 @@ from pellucid.training.transfer import Learners, learners
 USUAL_LARGEST = 64
 LARGEST = {"unet": 128, "smp": 224}
 
+#: The factor of the learning rate for layers that were pretrained.
+PRETRAINED = 0.1
+
 #: Items from which the small networks' mean and deviation are measured.
 MEASURED = 2000
 
@@ -161,9 +164,8 @@ def resolved(plan: Plan, labels: Sequence[str]) -> Plan:
     unfreeze = plan.unfreeze_from or (HEAD if head_alone else ALL)
     epochs = plan.epochs or (100 if unfreeze == HEAD else 30)
     weights = plan.weights if pretrained else "none"
-    # An autoencoder's last layer is no head: of what begins with random weights all of it is as new.
-    alike = not pretrained and tasks[plan.task].facts.learns == "pictures" and plan.backbone_lr == Plan.backbone_lr
-    factor = 1.0 if alike else plan.backbone_lr
+    anew = plan.init is not None or (not pretrained and unfreeze == ALL)
+    factor = plan.backbone_lr if plan.backbone_lr is not None else 1.0 if anew else PRETRAINED
     plan = dataclasses.replace(plan, labels=tuple(labels), unfreeze_from=unfreeze, backbone_lr=factor)
     return dataclasses.replace(plan, epochs=epochs, weights=weights)
 
