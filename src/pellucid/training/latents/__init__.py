@@ -1,0 +1,1 @@
+"""What the codes of pictures are good for: groups, classes, outliers."""
