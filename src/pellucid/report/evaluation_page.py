@@ -52,6 +52,7 @@ def write_evaluation(
         view,
         attached,
         template="evaluation.html.j2",
+        styles="report.css view.css tables.css",
         tables=[table for table in tables if table["rows"]],
         **own,
     )

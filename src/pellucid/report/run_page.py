@@ -15,6 +15,10 @@ from pellucid.report.plain import dumps, plain
 from pellucid.report.render import filled
 from pellucid.report.run import Run
 from pellucid.report.view_page import table_of
+from pellucid.report.words import whole
+
+#: Classes whose items the page counts.
+MOST_CLASSES = 60
 
 FILES = {
     "page": "report.html",
@@ -61,12 +65,13 @@ def write_run(folder: str | Path, view: View, summary: Mapping[str, Any]) -> dic
         "run.html.j2",
         run,
         told,
-        styles="report.css view.css",
+        styles="report.css view.css tables.css",
         view=view,
         title=look.TITLE,
         words=said,
         figure=pictures.png_uri(drawn),
         attached=[],
+        census=_census(told),
         **table_of(view, look.COLUMNS),
     )
     with whole_file(folder / FILES["page"]) as path:
@@ -74,3 +79,14 @@ def write_run(folder: str | Path, view: View, summary: Mapping[str, Any]) -> dic
     with whole_file(folder / "summary.json") as path:
         path.write_text(dumps(told) + "\n", encoding="utf-8")
     return told
+
+
+def _census(told: Mapping[str, Any]) -> dict[str, Any]:
+    """How many items of each split have which class, as text; many classes are left to summary.json."""
+    rows, splits = told.get("classes", []), [s for s, count in told["data"]["items"].items() if count]
+    several = len({row["label"] for row in rows}) > 1
+    names = [f"{row['label']}: {row['what']}" if several else row["what"] for row in rows]
+    cells = [[name, *(whole(row[s]) for s in splits)] for name, row in zip(names, rows, strict=True)]
+    total = ["all", *(whole(told["data"]["items"][s]) for s in splits)]
+    shown = cells[:MOST_CLASSES]
+    return {"headings": ["Items", *splits], "rows": [*shown, total], "more": len(cells) - len(shown)}

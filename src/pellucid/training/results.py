@@ -23,6 +23,9 @@ from pellucid.training.plan import Plan
 from pellucid.training.scoring import baselines, gap, known, scored
 from pellucid.training.setup import Setup
 
+#: What nothing was chosen by comes first.
+_FIRST = {"test": 0, "val": 1, "train": 2}
+
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
@@ -57,7 +60,8 @@ def run_view(fitted: Fitted) -> View:
     arrays["epoch"] = np.array([row["epoch"] for row in rows])
     constant = constant_of(setup)
     placed = {} if constant is None else {"constant": constant[0].numpy()}
-    found = {split: _scores(fitted, split) for split in setup.rows if len(setup.rows[split])}
+    order = sorted(setup.rows, key=lambda split: _FIRST.get(split, len(_FIRST)))
+    found = {split: _scores(fitted, split) for split in order if len(setup.rows[split])}
     table = tuple(row for split, each in found.items() for row in _rows(fitted, split, each))
     return View(
         kind="run",

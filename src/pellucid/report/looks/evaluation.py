@@ -26,7 +26,6 @@ COLUMNS = {
     "value_high": "to",
     "baseline": "Constant answer",
     "items": "Items",
-    "words": "What it is",
 }
 
 #: Classes whose names and counts are written into a table of confusion; of more only some names are.
