@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         generator,
     )
     from pellucid.tasks import choosing as choice
+    from pellucid.tasks.boxes.view import anchors
     from pellucid.training.baselines import baselines
     from pellucid.training.evaluate import evaluate
     from pellucid.training.health import health
@@ -77,6 +78,7 @@ _HOMES = {
     "Sample": "pellucid.core.types",
     "VehicleGenerator": "pellucid.synth.generators",
     "View": "pellucid.core.types",
+    "anchors": "pellucid.tasks.boxes.view",
     "baselines": "pellucid.training.baselines",
     "codes": "pellucid.features.codes",
     "compare": "pellucid.attribution.compare",
@@ -128,6 +130,7 @@ __all__ = [
     "VehicleGenerator",
     "View",
     "__version__",
+    "anchors",
     "baselines",
     "choice",
     "codes",

@@ -15,6 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from pellucid.cli import (
+    anchors,
     baselines,
     compare,
     compare_tasks,
@@ -53,6 +54,7 @@ app = typer.Typer(
     cls=TyperGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+anchors.add_to(app)
 explain.add_to(app)
 baselines.add_to(app)
 compare.add_to(app)

@@ -1,0 +1,39 @@
+"""How many anchors: the average IoU for 1, 2, 3 … of them, and where more stop paying."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pellucid.core.progress import track
+from pellucid.tasks.boxes.anchors import DRAWN, Anchors, Update, different, fit_anchors
+from pellucid.tasks.boxes.iou import nearest
+
+
+def climb(sizes: np.ndarray, most: int, *, update: Update, restarts: int, seed: int) -> list[Anchors]:
+    """Anchors for 1 … ``most``, or as many as there are different sizes; fitted on a draw of many boxes, judged on all.
+
+    Each number starts also from the anchors before and the box that they serve worst, so the curve does not fall.
+    """
+    rng = np.random.default_rng(seed)
+    drawn = sizes if len(sizes) <= DRAWN else sizes[rng.permutation(len(sizes))[:DRAWN]]
+    found: list[Anchors] = []
+    for k in track(range(1, min(most, different(drawn)) + 1), "fitting anchors"):
+        begin = _with_worst(drawn, found[-1].sizes) if found else None
+        fit = fit_anchors(drawn, k, update=update, restarts=restarts, seed=seed + k, begin=begin)
+        found.append(fit if drawn is sizes else Anchors.of(sizes, fit.sizes))
+    return found
+
+
+def _with_worst(sizes: np.ndarray, anchors: np.ndarray) -> np.ndarray:
+    return np.concatenate([anchors, sizes[nearest(sizes, anchors)[1].argmin()][None]])
+
+
+def knee_of(curve: np.ndarray) -> int:
+    """The number of anchors at which the curve [k − 1] bends most: farthest above its chord (Satopää 2011, Kneedle).
+
+    It depends on where the curve ends, so it is a hint and no more.
+    """
+    if len(curve) < 3 or curve[-1] <= curve[0]:
+        return len(curve)
+    along = np.linspace(0, 1, len(curve))
+    return int(((curve - curve[0]) / (curve[-1] - curve[0]) - along).argmax()) + 1
