@@ -70,6 +70,11 @@ def _multiclass(plan: Plan) -> Changes:
     return {"softmax": {}, **_apart(plan)}
 
 
+def _segmentation(plan: Plan) -> Changes:
+    """The losses, on the same network."""
+    return {loss: {"loss": loss} for loss in get_args(tasks["segmentation"].options["loss"].type) if loss != "auto"}
+
+
 def _transfer(plan: Plan) -> Changes:
     """Frozen codes, fine-tuning from a layer on, the same after a probe, and everything."""
     if plan.model.partition(":")[0] in NAMES:
@@ -96,6 +101,7 @@ SETS = {
     "multilabel": ReadySet("Which encoding of tags, one network or one for each?", "multilabel", _multilabel),
     "multigroup": ReadySet("One network for several questions, or one for each?", "multigroup", _multigroup),
     "one_vs_rest": ReadySet("One softmax, or each class against all others?", "multiclass", _multiclass),
+    "segmentation": ReadySet("Which loss for masks: a softmax, sigmoids, Dice?", "segmentation", _segmentation),
     "transfer": ReadySet("Frozen codes, or how much to fine-tune?", None, _transfer),
     "init": ReadySet("Which initial weights?", None, _init),
 }
