@@ -82,6 +82,15 @@ def test_scores_are_told_with_interval_count_and_baseline() -> None:
     assert not [s for s in said(view()) if s.level == "warning"]
 
 
+def test_no_mistake_is_no_proof_of_none() -> None:
+    one = view()
+    perfect = View(
+        "run", one.arrays, one.axes, (row("test", 1.0, spread=0.0, items=300),), {**one.options, "gap": None}
+    )
+    assert "with 95 % confidence fewer than 1 % of such items are mistaken" in told(perfect)
+    assert "mistaken" not in told(one)
+
+
 def test_chance_is_a_warning() -> None:
     (warning,) = [s for s in said(view(test=0.51)) if s.level == "warning"]
     assert "not shown to be better" in warning.text

@@ -14,7 +14,7 @@ from pellucid.core.types import View
 from pellucid.report.cases import cases_figure, short_name
 from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, OWN, quiet
-from pellucid.report.looks.run import beats, interval_words, metric_name, short
+from pellucid.report.looks.run import beats, interval_words, metric_name, perfect_words, short
 from pellucid.report.words import Sentence, percent, quoted, whole
 
 TITLE = "How good it is on items that it has not seen"
@@ -217,7 +217,7 @@ def _score_words(view: View) -> Iterator[Sentence]:
     wrong = view.options["wrong"]
     if wrong is not None:
         text += f". {whole(wrong)} items have a mistake" if wrong != 1 else ". 1 item has a mistake"
-    yield Sentence("fact", f"{text[:1].upper()}{text[1:]}.")
+    yield Sentence("fact", f"{text[:1].upper()}{text[1:]}.{perfect_words(row)}")
     if base is not None and not beats(row):
         yield Sentence("warning", "That is not shown to be better than an answer that does not look at the picture.")
 

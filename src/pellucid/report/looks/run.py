@@ -148,6 +148,14 @@ def interval_words(row: Mapping[str, Any]) -> str:
     return f"{short(row['value'])} (95 % interval {short(row['value_low'])} to {short(row['value_high'])})"
 
 
+def perfect_words(row: Mapping[str, Any]) -> str:
+    """What no mistake among so many items says: a bootstrap of these knows no other (the rule of three)."""
+    if "accuracy" not in row["metric"] or not row["value"] == row["value_low"] == 1.0:
+        return ""
+    bound = percent(min(1.0, 3 / row["items"]))
+    return f" No mistake among them: with 95 % confidence fewer than {bound} of such items are mistaken (3/N)."
+
+
 def short(value: float) -> str:
     """Three decimals are more than an interval leaves room for."""
     return f"{value:.3f}".replace("-0.000", "0.000") if abs(value) < 10 else f"{value:.4g}"
@@ -163,7 +171,7 @@ def _score_words(view: View) -> Iterator[Sentence]:
         text, base = f"{metric_name(primary)} on {whose}: {interval_words(row)}", row["baseline"]
         text += f", {whole(row['items'])} items"
         text += f"; a constant answer gets {short(base)}." if base is not None else "."
-        yield Sentence("fact", text)
+        yield Sentence("fact", text + perfect_words(row))
         if base is not None and not beats(row):
             text = "It is not shown to be better than an answer that does not look at the picture: the interval "
             yield Sentence("warning", f"{text}includes it. More pictures, more epochs, or another network may help.")
