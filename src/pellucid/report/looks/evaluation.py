@@ -158,10 +158,7 @@ def _draw_calibration(axes: Axes, view: View) -> None:
     axes.set_xlabel(_said_what(view), fontsize=9, color=GREY)
     axes.set_ylabel("share that came true", fontsize=9, color=GREY)
     quiet(axes)
-    text = (
-        "Can its probabilities be believed? Above the line it is\ntoo modest, below too sure. Grey: how many there are"
-    )
-    title(axes, text)
+    title(axes, "Can its probabilities be believed?\nAbove the line too modest, below too sure. Grey: counts")
 
 
 def _said_what(view: View) -> str:
