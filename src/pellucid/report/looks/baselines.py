@@ -53,7 +53,7 @@ _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99,
 ENOUGH, _GAP = 100, 0.1
 
 #: Maps of pixels, and by what they were chosen.
-_MAPS = {"kept/best_pixels": "by ANOVA", "kept/best_pixels_information": "by mutual information"}
+_MAPS = {"kept/best_pixels": "ANOVA", "kept/best_pixels_information": "information"}
 
 
 # -- the figure -----------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def figure(view: View) -> Figure:
     if not right:
         _draw_scores(drawn.subplots(), view)
         return drawn
-    left, side = drawn.subfigures(1, 2, width_ratios=[2.1, 1])
+    left, side = drawn.subfigures(1, 2, width_ratios=[1.85, 1])
     _draw_scores(left.subplots(), view)
     if not maps or "sweep/score" not in view.arrays:
         _draw_maps(side, view, maps) if maps else _draw_sweep(side, view)
@@ -96,7 +96,7 @@ def _draw_scores(axes: Axes, view: View) -> None:
             labels.append((y, row["title"]))
         y += 1.35
     _draw_shuffled(axes, view, {t: y for y, t in labels}, place)
-    _draw_chance(axes, view, place, y)
+    _draw_chance(axes, view, place)
     axes.set_ylim(y - 0.6, -0.9)
     axes.set_yticks([y for y, _ in labels], [printable(text, 48) for _, text in labels], fontsize=9)
     axes.tick_params(axis="y", length=0)
@@ -140,12 +140,14 @@ def _draw_shuffled(axes: Axes, view: View, rows: Mapping[str, float], place: _Pl
     axes.legend(handles=handles, **how)
 
 
-def _draw_chance(axes: Axes, view: View, place: _Places, bottom: float) -> None:
+def _draw_chance(axes: Axes, view: View, place: _Places) -> None:
     constant = next((row for row in view.table if row["rival"] == "most_frequent"), None)
     if constant is None:
         return
     x = place(constant["score"])
     axes.axvline(x, color=GREY, linewidth=1, linestyle=(0, (4, 3)), zorder=0)
+    how = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "fontsize": 8.5, "color": GREY}
+    axes.annotate("always the same", (x, 1), (4, -3), va="top", **how)
 
 
 class _Places:
@@ -172,12 +174,21 @@ class _Places:
         room = 0.04 * (high - low) or 0.1
         axes.set_xlim(low - room, high + room)
         if self.odds:
-            shown = [t for t in _TICKS if low - room <= self(t) <= high + room]
+            shown = _apart([t for t in _TICKS if low - room <= self(t) <= high + room], self, (high - low) / 12)
             axes.xaxis.set_major_locator(FixedLocator([self(t) for t in shown]))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xticklabels([f"{100 * t:g} %" for t in shown])
         elif self.shares:
             axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+
+
+def _apart(ticks: Sequence[float], place: _Places, least: float) -> list[float]:
+    """Those ticks whose labels do not touch, from 90 % outwards, where one looks first."""
+    kept: list[float] = []
+    for tick in sorted(ticks, key=lambda t: (t not in (0.1, 0.5, 0.9), abs(t - 0.9))):
+        if all(abs(place(tick) - place(k)) >= least for k in kept):
+            kept.append(tick)
+    return sorted(kept)
 
 
 def _draw_maps(side: Any, view: View, maps: Sequence[str]) -> None:
@@ -188,9 +199,8 @@ def _draw_maps(side: Any, view: View, maps: Sequence[str]) -> None:
         kept = view[name].mean(0)
         shown = axes.imshow(kept, cmap="magma", vmin=0, vmax=1, interpolation="nearest", aspect=_aspect(kept))
         bare(axes)
-        row = next(r for r in view.table if f"kept/{r['rival']}" == name)
-        title(axes, printable(f"Pixels kept\n{_MAPS[name]}", 60))
-        axes.set_xlabel(printable(row["chosen"].split(",")[0], 34), fontsize=8, color=GREY)
+        title(axes, f"Pixels kept by\n{_MAPS[name]}")
+        axes.set_xlabel(f"{view[name].sum():.0f} of {view[name].size}", fontsize=8.5, color=GREY)
     bar = side.colorbar(shown, ax=list(panels[1:]), shrink=0.7, aspect=18)
     bar.ax.tick_params(labelsize=8, colors=GREY)
     bar.ax.set_ylabel("share of the fits", fontsize=8.5, color=GREY)
@@ -277,7 +287,7 @@ def _best_words(view: View) -> Iterator[Sentence]:
         f"({_span(view, best, 'score')}) on {asked}; {constant['title']} gives {_value(view, constant['score'])}.",
     )
     equal = [r for r in rows if r["rival"] != o["best"] and _unclear(r, "behind") and r["group"] != "trivial"]
-    told = ", ".join(f"{quoted(r['title'])} ({_change(view, r['behind'])})" for r in equal)
+    told = ", ".join(f"{quoted(r['title'])} ({_points(view, r['behind'])})" for r in equal)
     text = f"Not to be told from it by these items: {told}." if equal else "All others are behind by more than luck."
     count = len([r for r in rows if r["group"] != "trivial"])
     yield Sentence(
@@ -304,18 +314,14 @@ def _pixel_words(view: View) -> Iterator[Sentence]:
     """Whether to drop pixels first, and which."""
     selected = _pairs(view, "best_pixels", "best_pixels_information")
     for pair in selected:
-        row, whole = _row(view, pair["first"]), _row(view, pair["second"])
-        text = (
-            f"Should pixels be dropped first? {quoted(row['title'])} against {quoted(whole['title'])} on all of them: "
-        )
+        first, second = (_row(view, pair[key])["title"] for key in ("first", "second"))
+        text = f"Should pixels be dropped first? {quoted(first)} against {quoted(second)} on all of them: "
         yield Sentence("fact", f"{text}{_difference(view, pair)}. {_advice(view, pair)}")
     name = "kept/best_pixels"
     if name in view.arrays:
         kept = view[name]
         always, never = int((kept == 1).sum()), int((kept == 0).sum())
-        text = (
-            f"Which? Of {whole(kept.size)} pixels every fit kept {whole(always)}, and none kept {whole(never)} "
-        )
+        text = f"Which? Of {whole(kept.size)} pixels every fit kept {whole(always)}, and none kept {whole(never)} "
         yield Sentence("fact", f"{text}(by ANOVA, each fit with the number of pixels that did best inside).")
     for pair in _pairs(view, "pca", "smaller"):
         row = _row(view, pair["first"])
@@ -377,7 +383,7 @@ def _wide_gaps(view: View) -> str:
     wide = [r for r in _there(view) if r["learnt"] - r["score"] > _GAP and r["group"] != "trivial"]
     if not wide:
         return ""
-    told = ", ".join(f"{quoted(r['title'])} ({_change(view, r['score'] - r['learnt'])})" for r in wide)
+    told = ", ".join(f"{quoted(r['title'])} ({_points(view, r['score'] - r['learnt'])})" for r in wide)
     return f" These know by heart what they cannot use: {told}."
 
 
@@ -429,8 +435,11 @@ def _difference(view: View, row: Mapping[str, Any]) -> str:
     ends = f"{_change(view, row['difference_low'])} to {_change(view, row['difference_high'])}"
     verdict = "it gains" if _gains(view, row) else "it loses"
     verdict = "no difference that these items can tell" if _unclear(row, "difference") else verdict
-    points = " points" if view.options["primary"] in _SHARES else ""
-    return f"{_change(view, row['difference'])}{points} ({ends}), {verdict}"
+    return f"{_points(view, row['difference'])} ({ends}), {verdict}"
+
+
+def _points(view: View, value: float) -> str:
+    return f"{_change(view, value)}{' points' if view.options['primary'] in _SHARES else ''}"
 
 
 def _change(view: View, value: float) -> str:

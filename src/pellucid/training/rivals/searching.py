@@ -112,12 +112,28 @@ def probabilities_of(estimator: BaseEstimator, x: np.ndarray, bench: Bench, unit
     return found
 
 
+#: What settings are called; the penalties, which all have, come last.
+_NAMES = {
+    "n_neighbors": "k",
+    "n_components": "components",
+    "k": "pixels",
+    "func": "size",
+    "kernel": "γ",
+    "scale": "pixels",
+}
+_LAST = ("C", "alpha")
+
+
 def _told(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings by their short names, as plain values."""
-    return {name.rpartition("__")[2]: _plain(value) for name, value in chosen.items()}
+    """Settings by short names, as plain values."""
+    short = {name.rpartition("__")[2]: _plain(value) for name, value in chosen.items()}
+    order = sorted(short, key=lambda name: name in _LAST)
+    return {_NAMES.get(name, name): short[name] for name in order}
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, StandardScaler):
         return "standardised"
+    if value == "passthrough":
+        return "as they are"
     return value if isinstance(value, int | float | str) else repr(value)
