@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.core.progress import track
-from pellucid.tasks.boxes.anchors import DRAWN, Anchors, Update, different, fit_anchors
+from pellucid.tasks.boxes.anchors import Anchors, Update, different, draw, fit_anchors
 from pellucid.tasks.boxes.iou import nearest
 
 
@@ -14,13 +14,12 @@ def climb(sizes: np.ndarray, most: int, *, update: Update, restarts: int, seed: 
 
     Each number starts also from the anchors before and the box that they serve worst, so the curve does not fall.
     """
-    rng = np.random.default_rng(seed)
-    drawn = sizes if len(sizes) <= DRAWN else sizes[rng.permutation(len(sizes))[:DRAWN]]
+    drawn = draw(sizes, np.random.default_rng(seed))
     found: list[Anchors] = []
     for k in track(range(1, min(most, different(drawn)) + 1), "fitting anchors"):
         begin = _with_worst(drawn, found[-1].sizes) if found else None
         fit = fit_anchors(drawn, k, update=update, restarts=restarts, seed=seed + k, begin=begin)
-        found.append(fit if drawn is sizes else Anchors.of(sizes, fit.sizes))
+        found.append(Anchors.of(sizes, fit.sizes))
     return found
 
 

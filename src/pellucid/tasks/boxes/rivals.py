@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pellucid.core.progress import track
-from pellucid.tasks.boxes.anchors import DRAWN, Anchors, Update, different, fit_anchors
+from pellucid.tasks.boxes.anchors import DRAWN, Anchors, Update, different, draw, fit_anchors
 from pellucid.tasks.boxes.iou import nearest
 
 #: YOLOv3's nine for COCO, in pixels at 416 × 416 (Redmon 2018, § 2.3).
@@ -26,11 +26,13 @@ def copied(sizes: np.ndarray) -> Anchors:
     return Anchors.of(sizes, max(tried, key=lambda anchors: nearest(some, anchors)[1].mean()))
 
 
-def plain(sizes: np.ndarray, k: int, *, seed: int) -> Anchors:
-    """K-means with the Euclidean distance, which cares for large boxes alone."""
+def plain(sizes: np.ndarray, k: int, *, seed: int) -> Anchors | None:
+    """K-means with the Euclidean distance, which cares for large boxes alone; None for fewer than k different ones."""
     from sklearn.cluster import KMeans
 
-    some = sizes[:: -(-len(sizes) // DRAWN)]
+    some = draw(sizes, np.random.default_rng(seed))
+    if different(some) < k:
+        return None
     return Anchors.of(sizes, KMeans(k, n_init=10, random_state=seed).fit(some).cluster_centers_)
 
 

@@ -130,6 +130,7 @@ def _rivals(
             "better_by": _plain(mean_of(fit.overlap - other.overlap, groups)),
         }
         for name, other in others.items()
+        if other is not None
     }
 
 
