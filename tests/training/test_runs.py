@@ -19,6 +19,7 @@ import tomli_w
 import torch
 import typer
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 import pellucid
 from pellucid.cli.learning import Choices, learning_command
@@ -367,6 +368,32 @@ def test_a_run_opens_in_everything_that_looks_inside(run: Run) -> None:
     x = np.stack([s.array for s in samples])
     assert network.input.channels == 1
     assert x.shape == (24, 8, 8)
+
+
+def test_a_run_of_a_module_of_ones_own_opens_with_it(tmp_path: Path) -> None:
+    module = nn.Sequential(nn.Conv2d(1, 4, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 9))
+    before = {n: t.clone() for n, t in module.state_dict().items()}
+    own = pellucid.open(module, input=pellucid.InputSpec((8, 8), (0.0,), (1.0,), crop=None))
+    found = train(stripes(), out=tmp_path / "run", model=own, epochs=1, batch=16)
+    assert all(torch.equal(before[n], t) for n, t in module.state_dict().items())
+    assert found.network.classes == ("column", "row")
+    assert pellucid.evaluate(found, stripes()).table
+    assert "model=model" in found.summary["python"]
+    assert found.summary["command"] == ""
+    told = told_in_one_line(lambda: pellucid.open(f"run:{found.folder}"))
+    assert "a module of somebody's own; pass that module" in told
+    again = Run.open(found.folder, model=own)
+    x = again.network.probe(2)
+    assert torch.equal(again.network(x), found.network(x))
+
+
+def test_a_run_goes_on_from_a_run(run: Run, tmp_path: Path) -> None:
+    second = train(stripes(90, seed=3), out=tmp_path / "second", model=f"run:{run.folder}", epochs=1, batch=16)
+    assert second.plan.unfreeze_from == "head"
+    third = train(stripes(), out=tmp_path / "third", model=f"run:{second.folder}", epochs=1, unfreeze_from="all")
+    first = load_file(run.folder / runs.BEST)
+    assert torch.equal(load_file(second.folder / runs.BEST)["stage1.conv1.weight"], first["stage1.conv1.weight"])
+    assert third.network.classes == ("column", "row")
 
 
 @pytest.mark.slow

@@ -245,7 +245,9 @@ def _values(row: Mapping[str, Any]) -> list[float | None]:
 
 
 def _figure(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+    from pellucid.report.looks.run import short
+
+    return "–" if value is None else short(value)
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

@@ -174,9 +174,30 @@ def summary_of(fitted: Fitted, view: View, folder: Path) -> dict[str, Any]:
         "options": view.options,
         "scores": list(view.table),
         "notes": list(setup.notes),
-        "command": command_of(setup.plan, setup.data.source, folder),
-        "python": python_of(setup.plan, setup.data.source, folder),
-        "next": next_commands(setup.data.source, folder),
+        **(_own_lines if setup.own else _lines)(setup.plan, setup.data.source, folder),
+    }
+
+
+def _lines(plan: Plan, source: str, folder: Path) -> dict[str, Any]:
+    return {
+        "command": command_of(plan, source, folder),
+        "python": python_of(plan, source, folder),
+        "next": next_commands(source, folder),
+    }
+
+
+def _own_lines(plan: Plan, source: str, folder: Path) -> dict[str, Any]:
+    """The same in Python alone: no command line knows a module of somebody's own."""
+    told = python_of(plan, source, folder).replace(f"model={plan.model!r}", "model=model")
+    run = f"run = pellucid.Run.open({str(folder)!r}, model=model)"
+    return {
+        "command": "",
+        "python": f"{told}  # model: the module that it began with",
+        "next": {
+            "its mistakes": f"{run}\npellucid.evaluate(run, {source!r}).show()",
+            "new pictures": f"{run}\npellucid.predict(run, images).show()",
+            "what it looks at": f"{run}\npellucid.explain(run.network, images).show()",
+        },
     }
 
 

@@ -27,7 +27,7 @@ import tomli_w
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from pellucid.core.archive import load as load_view
 from pellucid.core.errors import BadInput
@@ -35,6 +35,7 @@ from pellucid.core.files import whole_file
 from pellucid.core.types import View
 from pellucid.models.network import Network
 from pellucid.models.open import open
+from pellucid.models.sources.run_ import read_run
 from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Task, Vocabulary
 from pellucid.training.fit import Loop, Row, State
@@ -65,21 +66,24 @@ class Item:
 class Run:
     """A finished or interrupted training in its folder.
 
-    config: what config.toml says. rows: an epoch each, with losses and metrics by split.
+    config: what config.toml says. rows: an epoch each, with losses and metrics by split. model: what it was trained
+    from, where that was somebody's own module, which the folder does not hold.
     """
 
     folder: Path
     config: Mapping[str, Any]
     rows: tuple[Row, ...]
+    model: Network | None = None
 
     @classmethod
-    def open(cls, folder: str | Path) -> Run:
-        """Read a run's folder; raises BadInput for what is none."""
+    def open(cls, folder: str | Path, *, model: nn.Module | Network | None = None) -> Run:
+        """Read a run's folder; raises BadInput for what is none. model: the module that it was trained from."""
         place = Path(str(folder).removeprefix("run:")).expanduser()
         config = read_config(place)
         lines = (place / METRICS).read_text(encoding="utf-8").splitlines() if (place / METRICS).exists() else []
         try:
-            return cls(place, config, tuple(json.loads(line) for line in lines if line.strip()))
+            rows = tuple(json.loads(line) for line in lines if line.strip())
+            return cls(place, config, rows, None if model is None else open(model))
         except ValueError as error:
             raise BadInput(
                 f"it cannot be read ({error})", where=place / METRICS, cure="take the run up again"
@@ -123,7 +127,7 @@ class Run:
     @property
     def network(self) -> Network:
         """The best epoch's network."""
-        return open(f"run:{self.folder}")
+        return open(f"run:{self.folder}") if self.model is None else read_run(str(self.folder), self.model)
 
     @property
     def items(self) -> tuple[Item, ...]:
@@ -200,7 +204,8 @@ def config_of(setup: Setup) -> dict[str, Any]:
         "plan": setup.plan.plain(),
         "task": {"kind": task.kind, "options": dict(task.options), "vocabulary": _plain(task.vocabulary)},
         "network": {
-            "model": setup.plan.model,
+            "model": _base(setup.plan.model),
+            "own": setup.own,
             "head": dataclasses.asdict(task.head),
             "output": task.output,
             "outputs": list(task.outputs or ()),
@@ -208,6 +213,12 @@ def config_of(setup: Setup) -> dict[str, Any]:
             "input": spec,
         },
     }
+
+
+def _base(model: str) -> str:
+    """The network's name; of one that was trained in a run, what that began with."""
+    kind, _, folder = model.partition(":")
+    return str(read_config(Path(folder).expanduser())["network"]["model"]) if kind == "run" else model
 
 
 def write_config(folder: Path, config: Mapping[str, Any]) -> None:

@@ -50,7 +50,8 @@ MEASURED = 2000
 class Setup:
     """Everything that a training needs. network: on a module of its own, with the task's head; ``chosen`` of it learns.
 
-    rows: the items' numbers by split. notes: what a user should know of the data.
+    rows: the items' numbers by split. notes: what a user should know of the data. own: the network was made of
+    somebody's own module, which no name opens.
     """
 
     data: Dataset
@@ -62,6 +63,7 @@ class Setup:
     rows: Mapping[str, np.ndarray]
     targets: Tensor
     notes: tuple[str, ...] = ()
+    own: bool = False
 
     def examples(self, split: str) -> Examples:
         """The items of a split; none where there is no such split."""
@@ -111,7 +113,8 @@ def prepare(
     notes: tuple[str, ...] = ()
     if check:
         notes = raise_or_warn(inspect(data, rows, told, each=kept.put, needs=(learns,)), data.source)
-    network = _headed(network, task, plan, own=model is not None)
+    own = model is not None and model.name == type(model.module).__name__
+    network = _headed(network, task, plan, own=own)
     if learns == "masks":
         _check_maps(network, task)
     chosen = learners(network, plan.unfreeze_from or ALL, own=task.head.kind == OWN)
@@ -120,7 +123,7 @@ def prepare(
         task, targets = of_pictures(task, network, kept, rows, seed=plan.seed)
     else:
         targets = _targets(data, task, labels, network.input)
-    return Setup(data, plan, task, network, chosen, kept, rows, targets, (*notes, *task.notes))
+    return Setup(data, plan, task, network, chosen, kept, rows, targets, (*notes, *task.notes), own)
 
 
 def make_task(data: Dataset, plan: Plan, labels: Sequence[str], training: np.ndarray) -> Task:
@@ -215,7 +218,7 @@ def _first_readable(data: Dataset) -> Sample:
 def _headed(network: Network, task: Task, plan: Plan, *, own: bool) -> Network:
     headed = with_head(network, task.head, seed=plan.seed)
     headed.module.requires_grad_(False)
-    name = f"{network.name} (own)" if own and network.name == type(network.module).__name__ else network.name
+    name = f"{network.name} (own)" if own else network.name
     named = dataclasses.replace(headed, classes=task.outputs, output=task.output, groups=task.groups, name=name)
     return named.to(pick_device(plan.device))
 

@@ -162,7 +162,7 @@ def train(
         _begin(folder, setup, keys, overwrite=overwrite)
     _run(folder, training, mark, on_epoch)
     _finish(folder, training)
-    return Run.open(folder)
+    return Run.open(folder, model=own)
 
 
 def _plan(model: str | nn.Module | Network | None, choices: dict[str, Any]) -> tuple[Plan, Network | None]:

@@ -20,11 +20,23 @@ WEIGHTS = "best.safetensors"
 @sources.register("run", names=lambda: ())
 def open_run(request: Request) -> Network:
     """What ``pellucid train`` has trained."""
-    folder = Path(request.name).expanduser()
-    told = _told(folder)
     if request.weights == "none":
         cure = "leave weights='none' (--weights) away"
         raise BadInput("a run is opened for its weights", where=f"run:{request.name}", cure=cure)
+    return read_run(request.name, architecture=request.architecture)
+
+
+def read_run(name: str, own: Network | None = None, *, architecture: str | None = None) -> Network:
+    """The best network of the run in the folder ``name``.
+
+    own: what it was trained from, where that was somebody's own module, which no folder holds; its module stays as it
+    is. architecture: another name than the run's config has for it.
+    """
+    folder = Path(name).expanduser()
+    told = _told(folder)
+    if told.get("own") and own is None and architecture is None:
+        cure = "pass that module: pellucid.Run.open(FOLDER, model=MODULE).network"
+        raise BadInput("it was trained from a module of somebody's own", where=f"run:{name}", cure=cure)
     try:
         spec = InputSpec(**_spec(told["input"]))
         head, model = Head(**told["head"]), str(told["model"])
@@ -32,13 +44,10 @@ def open_run(request: Request) -> Network:
         groups = tuple(told.get("groups", ()))
     except (KeyError, TypeError) as error:
         raise BadInput(f"its config.toml lacks {error}", where=folder, cure="restore it, or train again") from error
-    if request.architecture is not None:
-        model = request.architecture
-    network = open_named(Request(model, weights="none", input=spec, outputs=head.outputs))
+    network = own or open_named(Request(architecture or model, weights="none", input=spec, outputs=head.outputs))
     network = with_head(dataclasses.replace(network, input=spec), head)  # whose weights are loaded now
     load_by_name(network.module, read_state_dict(folder / WEIGHTS), where=str(folder / WEIGHTS))
-    name = f"run:{request.name}"
-    return dataclasses.replace(network, name=name, weights=WEIGHTS, groups=groups, **facts)
+    return dataclasses.replace(network, name=f"run:{name}", weights=WEIGHTS, groups=groups, **facts)
 
 
 def _told(folder: Path) -> dict[str, Any]:
