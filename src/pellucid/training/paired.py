@@ -4,8 +4,10 @@ Each alternative is trained with the same seeds and judged on the same items, so
 item by item. Their variance has two parts. Items: a bootstrap over whole groups (Efron 1979), the same draw for all
 alternatives and all seeds. Seeds: the spread of the seeds' differences beyond what their items explain, over the
 number of seeds, and where each seed has a split of its own enlarged for training items that the seeds share
-(Nadeau & Bengio 2003). Student's t with Welch and Satterthwaite's degrees of freedom (1947) makes an interval of it:
-with five seeds the normal one would be far too narrow.
+(Nadeau & Bengio 2003). Student's t makes an interval of it, for with five seeds the normal one would be far too narrow.
+Its degrees of freedom are the harmonic mean of those of seeds and of items, each weighed by its part of the variance:
+never more than Satterthwaite's (1946), by which one of sixteen equal pairs was called different in place of one of
+twenty.
 """
 
 from __future__ import annotations
@@ -86,9 +88,8 @@ def spread(values: np.ndarray, draws: np.ndarray, groups: int, shared: float = 0
     if variance == 0:
         return Spread(0.0, float(seeds - 1))
     # The whole spread among seeds, not what is beyond: the part taken off is known no better than that.
-    known = min(variance, among * (1 / seeds + shared))
-    freedom = variance**2 / (known**2 / (seeds - 1) + items**2 / (groups - 1))
-    return Spread(variance, freedom)
+    part = min(1.0, among * (1 / seeds + shared) / variance)
+    return Spread(variance, 1 / (part / (seeds - 1) + (1 - part) / (groups - 1)))
 
 
 @dataclass(frozen=True)
