@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from pellucid.training.health import health
     from pellucid.training.howmany import howmany
     from pellucid.training.initialise import initialise
+    from pellucid.training.latent import latent
     from pellucid.training.lr_range import lr_range
     from pellucid.training.nonfinite import NonFinite
     from pellucid.training.per_sample import per_sample_gradients
@@ -93,6 +94,7 @@ _HOMES = {
     "health": "pellucid.training.health",
     "howmany": "pellucid.training.howmany",
     "initialise": "pellucid.training.initialise",
+    "latent": "pellucid.training.latent",
     "invariance": "pellucid.features.invariance",
     "load": "pellucid.core.archive",
     "lr_range": "pellucid.training.lr_range",
@@ -148,6 +150,7 @@ __all__ = [
     "howmany",
     "initialise",
     "invariance",
+    "latent",
     "load",
     "lr_range",
     "neurons",

@@ -29,6 +29,7 @@ from pellucid.cli import (
     howmany,
     inspect,
     invariance,
+    latent,
     make,
     neurons,
     patterns,
@@ -68,6 +69,7 @@ howmany.add_to(app)
 dicom.add_to(app)
 inspect.add_to(app)
 invariance.add_to(app)
+latent.add_to(app)
 make.add_to(app)
 patterns.add_to(app)
 predict.add_to(app)

@@ -42,7 +42,7 @@ def agreement(
 ) -> dict[str, tuple[Interval, float]]:
     """ARI and NMI of clusters with classes, int [m] both, with their intervals; and what shuffled clusters give.
 
-    An item that is drawn twice agrees with itself, which raises both, so draws are moved until their mean is the figure.
+    An item that is drawn twice agrees with itself, which raises both, so the draws are moved onto the figure.
     """
     size = int(found.max()) + 1, int(classes.max()) + 1
     own = contingency(found, classes, size)

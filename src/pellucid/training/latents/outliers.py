@@ -23,7 +23,7 @@ NEIGHBOURS = 5
 
 @dataclass(frozen=True)
 class Score:
-    """values: [m], the higher the stranger. space: what it looks at. kind: "network", "plain" (none is used), "trivial"."""
+    """values: [m], the higher the stranger. space: what it looks at. kind: "network", "plain" (none), "trivial"."""
 
     name: str
     space: str
