@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 
@@ -22,7 +23,7 @@ from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Dataset, Stack
 from pellucid.data.sets.splitting import folds
 from pellucid.features.resampling import Interval
-from pellucid.training.rivals import estimators
+from pellucid.training.rivals import estimators, networks
 from pellucid.training.rivals.networks import smallest
 from pellucid.training.rivals.opening import bench_of, labelled
 from pellucid.training.rivals.parting import INNER, fold_of, partings
@@ -61,15 +62,15 @@ def plainly(data: Dataset, make: object, grid: dict, count: int) -> np.ndarray:
 
 
 def test_logistic_and_neighbours_are_what_scikit_learn_makes_of_the_same_folds() -> None:
-    data = digits(200)
-    view = pellucid.baselines(data, only=["logistic", "knn"], folds=3)
+    data = digits(100)
+    view = pellucid.baselines(data, only=["logistic", "knn"], folds=2)
     truth = np.array(list(map(int, data.columns["label"])))
     sums = make_pipeline(StandardScaler(), LogisticRegression(max_iter=estimators.STEPS, tol=estimators.TOLERANCE))
-    expected = plainly(data, sums, {"logisticregression__C": estimators.CS}, 3)
+    expected = plainly(data, sums, {"logisticregression__C": estimators.CS}, 2)
     assert row(view, "logistic")["score"] == accuracy_score(truth, expected)
     near = make_pipeline(StandardScaler(), KNeighborsClassifier())
     grid = {"kneighborsclassifier__n_neighbors": estimators.NEIGHBOURS}
-    expected = plainly(data, near, {"standardscaler": ["passthrough", StandardScaler()], **grid}, 3)
+    expected = plainly(data, near, {"standardscaler": ["passthrough", StandardScaler()], **grid}, 2)
     assert row(view, "knn")["score"] == accuracy_score(truth, expected)
 
 
@@ -135,7 +136,8 @@ def planted(count: int, side: int, strength: float, seed: int = 0) -> tuple[Data
 
 def test_planted_pixels_are_the_ones_that_are_kept() -> None:
     data, told = planted(240, 16, strength=2.0)
-    view = pellucid.baselines(data, only=["best_pixels", "best_pixels_information", "logistic"], folds=3)
+    only = ["best_pixels", "best_pixels_information", "logistic"]
+    view = pellucid.baselines(data, only=only, folds=2, quick=True)
     for name in ("best_pixels", "best_pixels_information"):
         kept = view[f"kept/{name}"][0]
         assert kept.shape == told.shape
@@ -146,11 +148,13 @@ def test_planted_pixels_are_the_ones_that_are_kept() -> None:
 
 
 def test_noise_is_chance_inside_the_folds_and_feigns_skill_outside() -> None:
-    data, _ = planted(300, 32, strength=0.0)
-    view = pellucid.baselines(data, only=["best_pixels"], folds=5)
+    data, _ = planted(600, 32, strength=0.0)
+    split = tuple(["train"] * 300 + ["test"] * 300)
+    view = pellucid.baselines(dataclasses.replace(data, split=split), only=["best_pixels"], quick=True)
     inside = row(view, "best_pixels")
     assert inside["score_low"] <= 0.5 <= inside["score_high"]
     assert view.options["shuffled"]["on_chance"]
+    data = data.take(range(300))
     x, y = data.items.array.reshape(300, -1), np.array(list(map(int, data.columns["label"])))
     seen = SelectKBest(f_classif, k=128).fit_transform(x, y)  # has seen all answers
     outside = cross_val_predict(make_pipeline(StandardScaler(), LogisticRegression(C=0.01)), seen, y, cv=5)
@@ -160,7 +164,7 @@ def test_noise_is_chance_inside_the_folds_and_feigns_skill_outside() -> None:
 def test_something_that_leaks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     from pellucid.training.rivals import selection
 
-    data, _ = planted(200, 24, strength=0.0)
+    data, _ = planted(160, 20, strength=0.0)
     whole = selection.searched_fit
 
     def leaking(fold, x, pipeline, grid, **more):
@@ -172,7 +176,7 @@ def test_something_that_leaks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
     monkeypatch.setattr(selection, "searched_fit", leaking)
-    view = pellucid.baselines(data, only=["best_pixels"], folds=4)
+    view = pellucid.baselines(data, only=["best_pixels"], folds=2, quick=True)
     assert not view.options["shuffled"]["on_chance"]
 
 
@@ -239,8 +243,11 @@ def test_the_smallest_within_a_standard_error_of_the_best() -> None:
     assert smallest(sweep, weights, higher=False) == (1, 8)
 
 
-def test_perceptrons_are_swept_and_learn() -> None:
-    view = pellucid.baselines(digits(260), only=["perceptron"], folds=2, quick=True)
+def test_perceptrons_are_swept_and_learn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(networks, "STEPS", 100)
+    monkeypatch.setattr(networks, "QUICK_WIDTHS", (8, 32))
+    split = tuple(["train"] * 180 + ["val"] * 40 + ["test"] * 40)
+    view = pellucid.baselines(digits(260, split=split), only=["perceptron"], quick=True)
     assert view["sweep/score"].shape == (2, 2)
     assert (view["sweep/low"] <= view["sweep/score"]).all()
     assert (view["sweep/score"] <= view["sweep/high"]).all()
@@ -299,7 +306,7 @@ def test_yes_and_no() -> None:
 
 
 def test_a_view_is_the_same_again_and_saves(tmp_path) -> None:
-    views = [pellucid.baselines(digits(90), only=["pca", "by_share"], folds=2, quick=True, seed=3) for _ in range(2)]
+    views = [pellucid.baselines(digits(90), only=["knn", "by_share"], folds=2, quick=True, seed=3) for _ in range(2)]
     plain = [[{k: v for k, v in r.items() if k != "seconds"} for r in view.table] for view in views]
     assert plain[0] == plain[1]
     assert pellucid.load(views[0].save(tmp_path / "view.npz")) == views[0]

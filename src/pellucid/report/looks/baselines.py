@@ -271,8 +271,9 @@ def _cautions(view: View) -> Iterator[Sentence]:
     if not check["on_chance"]:
         text = (
             f"On shuffled labels {quoted(_row(view, check['rival'])['title'])} scores {_value(view, check['score'])}, "
-            f"where chance gives {_value(view, check['chance'])} (99 % of the time {_span(view, check, 'chance')}): "
-            "something that is asked leaks into what is learnt. Believe no figure here before that is found."
+            f"where chance gives {_value(view, check['chance'])} and beats {_value(view, check['chance_best'])} once "
+            f"in a hundred times; {check['shuffles']} shufflings agree. Something that is asked leaks into what is "
+            "learnt: believe no figure here before that is found."
         )
         yield Sentence("warning", text)
 
@@ -371,9 +372,9 @@ def _fit_words(view: View) -> Iterator[Sentence]:
     if check["on_chance"]:
         yield Sentence(
             "fact",
-            f"With its labels shuffled it falls to {_value(view, check['score'])}, which is chance "
-            f"({_value(view, check['chance'])}, 99 % of the time {_span(view, check, 'chance')}): nothing leaks from "
-            "what is asked into what is learnt.",
+            f"With its labels shuffled it falls to {_value(view, check['score'])}; chance gives "
+            f"{_value(view, check['chance'])}, and {_value(view, check['chance_best'])} once in a hundred times. So "
+            "nothing leaks from what is asked into what is learnt.",
         )
 
 

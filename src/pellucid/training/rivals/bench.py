@@ -61,9 +61,9 @@ class Bench:
             self._codes[model] = codes_of(body, store, np.arange(len(self.data))).numpy()
         return self._codes[model]
 
-    def shuffled(self) -> Bench:
-        """The same items with their labels dealt out anew: nothing can be learnt."""
-        order = np.random.default_rng(self.seed).permutation(len(self.data))
+    def shuffled(self, number: int = 1) -> Bench:
+        """The same items with their labels dealt out anew, for the ``number``-th time: nothing can be learnt."""
+        order = np.random.default_rng((self.seed, number)).permutation(len(self.data))
         return dataclasses.replace(
             self,
             data=_dealt(self.data, self.label, order),

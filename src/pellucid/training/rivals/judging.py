@@ -16,7 +16,7 @@ from pellucid.training.rivals.opening import METRICS
 from pellucid.training.rivals.table import Rival
 from pellucid.training.scoring import scored
 
-#: Decisions are dealt out anew so often to see what chance does; the shuffled run must lie within this share of them.
+#: Decisions are dealt out anew so often to see what chance does; on shuffled labels nobody may beat this share of them.
 DRAWS, WITHIN = 1000, 0.99
 
 
@@ -74,11 +74,21 @@ def _said(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Chance:
-    """What the same decisions are worth when they are dealt out among the items: the mean, and where most lie."""
+    """What the same decisions are worth when they are dealt out among the items.
+
+    value: the mean. best: what is beaten once in a hundred times.
+    """
 
     value: float
-    low: float
-    high: float
+    best: float
+    higher: bool
+
+    def covers(self, score: float) -> bool:
+        """Whether a score is no better than chance can be.
+
+        Worse may be: in folds, who learns lacks just what is asked, and answers less than chance on small data.
+        """
+        return score <= self.best if self.higher else score >= self.best
 
 
 def chance(bench: Bench, rows: np.ndarray, probabilities: np.ndarray) -> Chance:
@@ -90,8 +100,8 @@ def chance(bench: Bench, rows: np.ndarray, probabilities: np.ndarray) -> Chance:
     for _ in range(DRAWS):
         order = generator.permutation(len(rows))
         found.append(metric.compute(truth, probabilities[order], decisions[order]))
-    ends = np.nanpercentile(found, [50 * (1 - WITHIN), 100 - 50 * (1 - WITHIN)])
-    return Chance(float(np.nanmean(found)), float(ends[0]), float(ends[1]))
+    best = np.nanpercentile(found, 100 * (WITHIN if metric.higher else 1 - WITHIN))
+    return Chance(float(np.nanmean(found)), float(best), metric.higher)
 
 
 def kept(answers: Sequence[Answer]) -> np.ndarray | None:
