@@ -10,6 +10,9 @@ import typer
 from pellucid.cli import models as chosen
 from pellucid.cli.looking import delivery, inputs_of
 
+#: What is in predictions.csv, by the kind of view; of all others decisions and probabilities.
+_TABLES = {"segmented": "every picture and region: pixels, share, objects"}
+
 
 def add_to(app: typer.Typer) -> None:
     """Add the command."""
@@ -29,17 +32,23 @@ def predict(
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("pellucid-predict"),
     as_json: chosen.Json = False,
 ) -> None:
-    """What a trained network says of pictures: a contact sheet, a table, and predictions.csv with all probabilities."""
+    """What a trained network says of pictures: a contact sheet, a table, and predictions.csv with all probabilities.
+
+    Of a network that paints, masks/ holds a label image for each picture, at its own size.
+    """
     given = inputs_of(images, stacked=stacked)  # before torch is loaded: a mistyped path is told at once
     with delivery(out, as_json=as_json) as made:
-        from pellucid.report.looks.prediction import write_csv
+        from pellucid.report.look import look_of
         from pellucid.training.predict import predict as look
         from pellucid.training.runs import Run
 
         opened = Run.open(run)
-        view = look(opened, given.inputs, shown=shown)
-        write_csv(made.folder / "predictions.csv", view)
-        made.attach("predictions.csv", "every picture with its decision and all probabilities")
+        paints = opened.task.kind == "segmentation"
+        view = look(opened, given.inputs, shown=shown, masks=made.folder / "masks" if paints else None)
+        look_of(view.kind).write_csv(made.folder / "predictions.csv", view)  # type: ignore[attr-defined]
+        made.attach("predictions.csv", _TABLES.get(view.kind, "every picture with its decision and all probabilities"))
+        if paints:
+            made.attach("masks/labels.json", "what the numbers in masks/ mean: a label image for each picture")
         what = f"pellucid.data.stacks.read_stack({images[0]!r})" if stacked else repr(images)
         imports = ["import pellucid", *(["import pellucid.data.stacks"] if stacked else [])]
         python = "\n".join([*imports, "", f"v = pellucid.predict({run!r}, {what})", "v.show()"])

@@ -8,7 +8,7 @@ from typing import Any
 
 from pellucid.core.types import View
 from pellucid.report.figures import as_png
-from pellucid.report.looks.evaluation import mistakes_figure
+from pellucid.report.look import look_of
 from pellucid.report.render import figure_text
 from pellucid.report.run import Run
 from pellucid.report.view_page import MOST_ROWS, Attached, write_view
@@ -28,16 +28,25 @@ CLASSES = {
     "average_precision_low": "95 % from",
     "average_precision_high": "to",
     "threshold": "Threshold",
+    "share": "Of all pixels",
+    "dice": "Dice",
+    "dice_low": "95 % from",
+    "dice_high": "to",
+    "iou": "IoU",
+    "iou_low": "95 % from",
+    "iou_high": "to",
+    "iou_pooled": "IoU, pooled",
+    "rim_iou": "IoU of rims",
 }
 
-CONFUSED = {"group": "Group", "truth": "Is", "decision": "Said", "items": "Items", "of": "Of"}
+CONFUSED = {"group": "Group", "truth": "Is", "decision": "Said", "items": "Items", "pixels": "Pixels", "of": "Of"}
 
 
 def write_evaluation(
     folder: Path, run: Run, view: View, attached: Sequence[Attached] = (), **own: Any
 ) -> dict[str, Any]:
     """Write the page into an existing folder, as ``write_view`` does, with ``mistakes.png`` beside it."""
-    sheet = mistakes_figure(view)
+    sheet = look_of(view.kind).mistakes_figure(view)  # type: ignore[attr-defined]
     if sheet is not None:
         (folder / "mistakes.png").write_bytes(as_png(sheet))
         count = len(view.options["cases"])

@@ -22,6 +22,7 @@ from pellucid.training.forms import Form, form_of, mistaken
 from pellucid.training.matching import matched, targets_of
 from pellucid.training.mistakes import worst
 from pellucid.training.runs import Run
+from pellucid.training.scenes import evaluating
 from pellucid.training.scoring import baselines, known, scored
 from pellucid.training.seen import Chosen, choose
 from pellucid.training.told_apart import calibration, class_table, confusions, frequent
@@ -55,6 +56,10 @@ def evaluate(
     run = run if isinstance(run, Run) else Run.open(run)
     opened = data if isinstance(data, Dataset) else open_dataset(os.fspath(data or run.source), image=image)
     task, network = run.task, run.network
+    own = evaluating(task)
+    if own is not None:
+        found: View = own.evaluate(run, opened, split=split, cases=cases, seed=seed)
+        return found
     form = form_of(task)
     columns, notes = matched(task, opened, label)
     chosen = choose(run, opened, split)

@@ -24,6 +24,7 @@ from pellucid.training.examples import Examples, Store
 from pellucid.training.forms import Form, form_of, sureness
 from pellucid.training.mistakes import bars
 from pellucid.training.runs import Run
+from pellucid.training.scenes import predicting
 
 #: Pictures of the contact sheet.
 SHOWN = 48
@@ -34,11 +35,12 @@ def predict(
     inputs: str | os.PathLike[str] | np.ndarray | Sample | Sequence[Any] | Dataset,
     *,
     shown: int = SHOWN,
+    masks: str | os.PathLike[str] | None = None,
 ) -> View:
     """What a run decides on pictures or matrices, and how probable that is.
 
     run: a folder, or a Run. inputs: files, folders, ``example:*``, arrays, Samples, a list of these, or a data set.
-    shown: so many go onto the contact sheet, evenly chosen.
+    shown: so many go onto the contact sheet, evenly chosen. masks: a folder to write masks into, of a run that paints.
 
     Gives a row an item: decision and probability (of several labels or groups that of the least sure one), and
     probabilities [sample, class] (of a regression the numbers).
@@ -47,6 +49,12 @@ def predict(
     run = run if isinstance(run, Run) else Run.open(run)
     data = inputs if isinstance(inputs, Dataset) else _dataset(inputs)
     task, network = run.task, run.network
+    own = predicting(task)
+    if own is not None:
+        found: View = own.predict(run, data, shown=shown, **({} if masks is None else {"masks": masks}))
+        return found
+    if masks is not None:
+        raise BadInput(f"{task.kind} paints no masks", cure="leave masks= away")
     form, count = form_of(task), len(data)
     targets = torch.zeros(count)  # which nobody asks for
     probabilities = answers(network, task, Examples(Store(data, network.input), np.arange(count), targets))

@@ -42,10 +42,13 @@ def recognises(path: Path) -> bool:
 
 def read(path: Path) -> Dataset:
     """The pictures that have a mask, in the order of their names; others are told, and so are masks without one."""
+    pairs = _pairs(path)
     names, problems = mask_names(path, text=True)
+    if not names and not problems:  # beside the masks, as ``pellucid predict`` writes them
+        names, problems = mask_names(pairs[0].masks)
     rows: list[tuple[str, str, str]] = []
     told = list(problems)
-    for pair in _pairs(path):
+    for pair in pairs:
         rows += [(*row, pair.split) for row in _matched(pair, told)]
     if not rows:
         cure = "give each mask its picture's name: images/1.jpg and masks/1.png"

@@ -49,7 +49,7 @@ def figure(view: View) -> Figure:
         axes = drawn.add_subplot(grid[0, place])
         if kind == "confusion":
             key = f"confusion/{name}" if name else "confusion"
-            _draw_confusion(axes, view[key], view.options["names"][name], name)
+            draw_confusion(axes, view[key], view.options["names"][name], name)
         elif kind == "labels":
             _draw_labels(axes, view.options["classes"])
         elif kind == "numbers":
@@ -78,7 +78,7 @@ def _side(view: View, kind: str, name: str) -> tuple[float, float]:
     return 4.4, 4.2
 
 
-def _draw_confusion(axes: Axes, table: np.ndarray, names: Sequence[str], group: str) -> None:
+def draw_confusion(axes: Axes, table: np.ndarray, names: Sequence[str], group: str) -> None:
     """Shares of each row; counts written in where they are readable."""
     rows = table.sum(1, keepdims=True)
     shares = table / np.maximum(rows, 1)
@@ -186,15 +186,15 @@ def mistakes_figure(view: View) -> Figure | None:
 def words(view: View) -> list[Sentence]:
     """Whether this was learnt from, the score that counts, what is confused, whether probabilities can be believed."""
     return [
-        *_seen_words(view),
-        *_score_words(view),
+        *seen_words(view),
+        *score_words(view),
         *_confused_words(view),
         *_calibration_words(view),
-        *_left_words(view),
+        *left_words(view),
     ]
 
 
-def _seen_words(view: View) -> Iterator[Sentence]:
+def seen_words(view: View) -> Iterator[Sentence]:
     learnt, tuned, items = (view.options[key] for key in ("learnt", "tuned", "items"))
     if learnt:
         text = (
@@ -206,7 +206,7 @@ def _seen_words(view: View) -> Iterator[Sentence]:
         yield Sentence("warning", f"{text}: the figures flatter. Evaluate items that nothing was chosen by.")
 
 
-def _score_words(view: View) -> Iterator[Sentence]:
+def score_words(view: View) -> Iterator[Sentence]:
     row = next(r for r in view.table if r["metric"] == view.options["primary"])
     base = row["baseline"]
     text = f"{metric_name(row['metric'])} on {whole(row['items'])} items: {interval_words(row)}"
@@ -248,7 +248,7 @@ def _calibration_words(view: View) -> Iterator[Sentence]:
     yield Sentence("fact", f"Its probabilities miss what comes true by {span}: {end}.")
 
 
-def _left_words(view: View) -> Iterator[Sentence]:
+def left_words(view: View) -> Iterator[Sentence]:
     skipped = view.options["skipped"]
     if skipped:
         yield Sentence("fact", f"{whole(skipped)} {'item' if skipped == 1 else 'items'} without a label were left out.")
