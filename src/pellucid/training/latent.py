@@ -63,7 +63,8 @@ def latent(
     """
     began = time.perf_counter()
     given = asked(run, data, layer, label, normal, image, seed)
-    k = clusters if clusters is not None else len(given.classes) or GROUPS
+    kinds = len(set(given.labels[given.learnt].tolist()) - {-1})
+    k = clusters if clusters is not None else kinds if kinds > 1 else GROUPS
     if k < 2:
         raise BadInput(f"clusters is {k}", cure="pass 2 or more")
     known = components(given.store, given.learnt, units_of(given.network, given.layer), seed=seed)

@@ -250,7 +250,7 @@ def _draw_bars(axes: Axes, lines: Sequence[Sequence[Mapping[str, Any]]], part: s
     quiet(axes)
     axes.tick_params(axis="y", length=0, colors="#222222")
     axes.grid(axis="x", color="#e5e7eb", linewidth=0.7)
-    axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=4, bbox_to_anchor=(-0.02, -0.08 - 0.35 / len(lines)))
+    axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=4, bbox_to_anchor=(-0.02, -0.06 - 0.3 / len(lines)))
     what = {
         "groups": "Groups that k-means finds, and classes that are told (dashed: by chance)",
         "outliers": "What is not normal above what is: area under the ROC curve",
@@ -348,11 +348,9 @@ def _told(view: View) -> Iterator[Sentence]:
     for method in methods:
         rows = {r["space"]: r for r in view.table if (r["part"], r["method"]) == ("classes", method)}
         told = ", ".join(f"{_ends(rows[space])} {_space(space)}" for space in ("code", "pixels", "PCA"))
-        begin = f"{method[:1].upper()}{method[1:]} name{'s' * (not method.endswith('s'))} the class of {told}"
+        begin = f"The share of pictures whose class {method} name{'s' * (not method.endswith('s'))} right: {told}"
         chance = f"always naming the commonest one {short(rows['code']['chance'])}"
-        yield Sentence(
-            "fact", f"{begin} of the pictures; {chance}. {_differences(view, 'classes', 'accuracy', method)}"
-        )
+        yield Sentence("fact", f"{begin}; {chance}. {_differences(view, 'classes', 'accuracy', method)}")
 
 
 def _outlier_words(view: View) -> Iterator[Sentence]:
@@ -388,7 +386,7 @@ def _outlier_words(view: View) -> Iterator[Sentence]:
 def _plane_words(view: View) -> Iterator[Sentence]:
     units, share = view.options["units"], view.options["shown_variance"]
     if units > 2:
-        text = f"The plane shows {percent(share)} of the variance of {quoted(view.options['layer'])}'s {units} units: "
+        text = f"The plane shows {percent(share)} of the variance of the {units} units of {quoted(view.options['layer'])}: "
         yield Sentence("fact", f"{text}what lies together on it may lie apart in the code.")
     if not view.options["classes"]:
         yield Sentence(
