@@ -56,6 +56,7 @@ def view(
         "higher": True,
         "best_epoch": epochs // 2,
         "epochs": epochs,
+        "batch": 64,
         "stopped": "all epochs are done",
         "patience": None,
         "augment": [],
@@ -123,6 +124,13 @@ def test_a_loss_that_still_falls_asks_for_more_epochs() -> None:
     assert "Try epochs" not in told(view(loss=steep, best_epoch=9))
     flat = np.full(20, 0.3)
     assert "Try epochs" not in told(view(loss=flat, best_epoch=20))
+
+
+def test_few_steps_are_told_with_a_smaller_batch() -> None:
+    few = view(epochs=10, items={"train": 105, "val": 500, "test": 500})
+    assert "The 105 items were learnt from in 20 steps in all, which is few: batch=8" in told(few)
+    assert "in all" not in told(view(epochs=20))
+    assert "in all" not in told(view(epochs=10, batch=8, items={"train": 105, "val": 500, "test": 500}))
 
 
 def test_early_stopping_few_items_and_what_learnt() -> None:

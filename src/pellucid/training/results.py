@@ -75,6 +75,7 @@ def run_view(fitted: Fitted) -> View:
             "higher": setup.task.metrics[setup.task.primary].higher,
             "best_epoch": fitted.best_epoch,
             "epochs": setup.plan.epochs,
+            "batch": setup.plan.batch,
             "stopped": fitted.stopped,
             "patience": setup.plan.patience,
             "augment": list(setup.plan.augment),

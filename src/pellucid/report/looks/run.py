@@ -36,6 +36,10 @@ FALLING = 0.05
 #: On fewer items a score is a rough guess: a share of one half has then an interval of ±0.1.
 FEW = 100
 
+#: In fewer steps hardly any network learns, and its running statistics are still those of its beginning. A batch
+#: below this makes them rougher instead.
+MOST_FEW_STEPS, SMALL_BATCH = 100, 8
+
 #: Points are marked where there are no more than this many.
 _MARKED = 40
 
@@ -122,6 +126,7 @@ def words(view: View) -> list[Sentence]:
         *_score_words(view),
         *_heart_words(view),
         *_ending_words(view),
+        *_steps_words(view),
         *_few_words(view),
         *_layer_words(view),
     ]
@@ -216,6 +221,15 @@ def _heart_words(view: View) -> Iterator[Sentence]:
     ]
     text = f"a gap of {between}. {percent(min(lost, 1.0))} of what it gained over a constant answer does not carry over"
     yield Sentence("warning", f"{begin}: {text}: it learnt by heart. What helps: {', '.join(cures)}.")
+
+
+def _steps_words(view: View) -> Iterator[Sentence]:
+    items, done = view.options["items"].get("train", 0), len(view["loss"])
+    steps = done * -(-items // view.options["batch"])
+    if steps < MOST_FEW_STEPS and view.options["batch"] > SMALL_BATCH:
+        text = f"The {whole(items)} items were learnt from in {whole(steps)} steps in all, which is few"
+        batch = max(SMALL_BATCH, min(view.options["batch"] // 2, items // 16))
+        yield Sentence("fact", f"{text}: batch={batch} takes more of them in an epoch.")
 
 
 def _ending_words(view: View) -> Iterator[Sentence]:
