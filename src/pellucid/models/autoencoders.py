@@ -100,8 +100,8 @@ class Autoencoder(nn.Module):
         """The linear layers from outside in, each with the one of the decoder that undoes it; none of a convolutional
         one.
         """
-        there = [m for m in self.encoder if isinstance(m, nn.Linear)] if _plain(self.encoder) else []
-        back = [m for m in self.decoder if isinstance(m, nn.Linear)] if _plain(self.decoder) else []
+        there = [m for m in self.encoder.children() if isinstance(m, nn.Linear)] if _plain(self.encoder) else []
+        back = [m for m in self.decoder.children() if isinstance(m, nn.Linear)] if _plain(self.decoder) else []
         return list(zip([*there, self.code], reversed(back), strict=True)) if back else []
 
 
