@@ -1,19 +1,20 @@
-"""What equal initialisation does: the same small network on scikit-learn's digits, begun in four ways."""
+"""What equal initialisation does: the same small network learns scikit-learn's digits, begun in four ways."""
+
+import tempfile
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
+from safetensors.torch import load_file
 from sklearn.datasets import load_digits
 from torch import nn
 
 import pellucid
-from pellucid.training.initialise import initialise
 
 FILTERS, EPOCHS = 12, 25
+COLOURS = {"zero": "#9a9a9a", "constant": "#d1495b", "xavier": "#2e86ab", "he": "#1b3a4b"}
 digits = load_digits()
-x = torch.tensor(digits.images, dtype=torch.float32)[:, None] / 16 - 0.3
-y = torch.tensor(digits.target)
-train, held_out = slice(0, 1400), slice(1400, None)
+pixels = ((digits.images - digits.images.mean()) / digits.images.std()).astype(np.float32)
+data = pellucid.dataset({"images": pixels, "digit": digits.target.astype(str)}, label="digit")
 
 
 def network():
@@ -22,43 +23,47 @@ def network():
     return nn.Sequential(*layers, nn.ReLU(), nn.Flatten(), nn.Linear(24 * 16, 10))
 
 
-def trained(module):
-    """Plain torch: Adam on batches of 50."""
-    optimiser = torch.optim.Adam(module.parameters(), lr=3e-3)
-    torch.manual_seed(0)
-    for _ in range(EPOCHS):
-        for rows in torch.randperm(1400).split(50):
-            optimiser.zero_grad()
-            nn.functional.cross_entropy(module(x[train][rows]), y[train][rows]).backward()
-            optimiser.step()
-    return module
+def opened(module):
+    """The module with what it is fed: 8 × 8 numbers."""
+    return pellucid.open(module, input=pellucid.InputSpec.matrix(8, 8))
 
 
 def look(module):
-    """Its filters as pictures, and how many of them differ from all before."""
-    net = pellucid.open(module, input=pellucid.InputSpec.matrix(8, 8))
-    view = pellucid.filters(net, layers="0")
+    """Its first filters as pictures, and how many of them differ from all before."""
+    view = pellucid.filters(opened(module), layers="0")
     row = view.table[0]
     return view, row["filters"] - row["duplicates"] - row["zero"]
 
 
 def strip(view):
     """The filters side by side, each in a frame."""
-    tiles = view["filters"].repeat(6, 1).repeat(6, 2)
-    framed = np.pad(tiles, ((0, 0), (1, 1), (1, 1), (0, 0)), constant_values=60)
-    return np.concatenate(list(np.pad(framed, ((0, 0), (2, 2), (3, 3), (0, 0)), constant_values=255)), axis=1)
+    tiles = view["filters"].repeat(12, 1).repeat(12, 2)
+    framed = np.pad(tiles, ((0, 0), (2, 2), (2, 2), (0, 0)), constant_values=60)
+    return np.concatenate(list(np.pad(framed, ((0, 0), (4, 4), (5, 5), (0, 0)), constant_values=255)), axis=1)
 
 
-figure = Figure(figsize=(11.5, 3.9), layout="constrained")
-for pair, scheme in zip(figure.subplots(4, 2), ["zero", "constant", "xavier", "he"], strict=True):
-    module = initialise(network(), scheme, seed=0)
-    before, _ = look(module)
-    after, different = look(trained(module))
-    right = (module(x[held_out]).argmax(1) == y[held_out]).float().mean().item()
-    told = f"trained: {different} of {FILTERS} filters differ, {right:.1%} of held-out digits right"
-    for axes, view, text in zip(pair, [before, after], [f"{scheme}: at the start", told], strict=True):
-        axes.imshow(strip(view), interpolation="nearest")
+figure = Figure(figsize=(13, 4), layout="constrained")
+grid = figure.add_gridspec(4, 3, width_ratios=(1, 1, 0.8))
+curves = figure.add_subplot(grid[:, 2])
+for line, (scheme, colour) in enumerate(COLOURS.items()):
+    before, _ = look(pellucid.initialise(network(), scheme, seed=0))
+    with tempfile.TemporaryDirectory() as folder:
+        run = pellucid.train(data, model=opened(network()), init=scheme, lr=3e-3, epochs=EPOCHS, out=f"{folder}/run")
+        trained = network()
+        trained.load_state_dict(load_file(run.folder / "last.safetensors"))
+        right = next(r for r in run.summary["scores"] if (r["split"], r["metric"]) == ("test", "accuracy"))
+    after, different = look(trained)
+    told = f"{different} of {FILTERS} filters differ; {right['value']:.1%} of held-out digits right"
+    for column, (view, text) in enumerate([(before, f"{scheme}: at the start"), (after, f"trained: {told}")]):
+        axes = figure.add_subplot(grid[line, column])
+        axes.imshow(strip(view), interpolation="antialiased")
         axes.set_title(text, loc="left", fontsize=10)
         axes.set_axis_off()
-    print(f"{scheme:10} {told}")
+    curves.plot([row["epoch"] for row in run.rows], [row["loss"] for row in run.rows], color=colour, label=scheme, lw=2)
+    print(f"{scheme:10} {told} [{right['value_low']:.1%}, {right['value_high']:.1%}]")
+curves.set(xlabel="epoch", ylabel="loss in training", title="what they learn")
+curves.axhline(np.log(10), color="#bbbbbb", lw=1, ls=":")
+curves.annotate("guessing: ln 10", (EPOCHS, np.log(10)), ha="right", va="bottom", fontsize=9, color="#777777")
+curves.legend(frameon=False)
+curves.spines[["top", "right"]].set_visible(False)
 figure.savefig("initialisation.png", dpi=90)

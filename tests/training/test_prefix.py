@@ -241,3 +241,13 @@ def test_what_is_not_finite_has_its_layers_name() -> None:
         setup.network.module.blocks[2].second.weight.fill_(float("inf"))
     with pytest.raises(pellucid.PellucidError, match=r"blocks\.2"):
         Training(setup).loop.run()
+
+
+def test_a_norm_that_is_too_large_for_its_type_is_no_fault() -> None:
+    setup = setup_of(Residual(), "all", optimizer="sgd", lr=1e-30, backbone_lr=1.0)
+    with torch.no_grad():
+        setup.network.module.blocks[2].second.weight.mul_(1e22)
+    training = Training(setup)
+    training.loop.run()
+    assert training.loop.state.norm == float("inf")
+    assert torch.isfinite(setup.network.module.stem.weight).all()

@@ -25,7 +25,7 @@ from pellucid.tasks.task import Task
 from pellucid.training.answering import assess, assessed
 from pellucid.training.clipping import norm_of
 from pellucid.training.examples import Codes, Examples
-from pellucid.training.nonfinite import NonFinite
+from pellucid.training.nonfinite import CLIP, SHRINK, NonFinite
 from pellucid.training.plan import Plan
 from pellucid.training.transfer import Learners, freeze, groups, training_mode
 from pellucid.training.watch import watch
@@ -39,6 +39,9 @@ _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": lambda groups: torch.optim.Adam(groups, fused=True),
     "sgd": lambda groups: torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True, fused=True),
 }
+
+#: What helps, as lines of somebody's own loop, and as choices of this one.
+_CURES = {SHRINK: "init='he' (--init he), a smaller lr, or clip=1 (--clip 1)", CLIP: "clip=1 (--clip 1)"}
 
 Row = dict[str, Any]
 
@@ -139,7 +142,7 @@ class Loop:
         loss, seen, state.norm = self._backward(places)
         sound = math.isfinite(loss) and (math.isfinite(state.norm) or self.scaler.is_enabled())
         if self.plan.watch and not sound:
-            self._explain(places)
+            self._explain(places, loss)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         state.loss += loss * len(places)
@@ -152,19 +155,23 @@ class Loop:
     def _factor(self, step: int) -> float:
         return rate_factor(self.plan.schedule, self.state.epoch * self.steps + step, self.total)
 
-    def _explain(self, places: Tensor) -> None:
-        """Run the step again under watch, which names who made the first number that is not finite."""
+    def _explain(self, places: Tensor, loss: float) -> None:
+        """Run the step again under watch, which names who made the first number that is not finite.
+
+        Where every gradient is finite and only their norm is too large for its type, the training goes on.
+        """
         where = f"epoch {self.state.epoch + 1}, step {self.state.step + 1}"
-        with untouched_buffers(self.module), watch(self.module, self.optimizer, action="raise"):
+        with untouched_buffers(self.module), watch(self.module, action="raise"):
             self.optimizer.zero_grad(set_to_none=True)
             try:
-                loss, _ = self._loss(places)
-                loss.backward()
-                self.optimizer.step()
+                self._loss(places)[0].backward()
             except NonFinite as found:
-                raise NonFinite(found.what, where=where, cure=found.cure) from found
-        cure = "see pellucid health, lower lr, or clip the gradient (--clip 1)"
-        raise PellucidError("the loss or its gradient is not finite", where=where, cure=cure)
+                told = found.what.removeprefix("step 1, ")  # which is this one's own only step
+                cure = found.finding.cure if found.finding else found.cure
+                raise NonFinite(told, where=where, cure=_CURES.get(cure, cure)) from found
+        if not math.isfinite(loss):
+            cure = "see pellucid health, lower lr, or clip the gradient (--clip 1)"
+            raise PellucidError("the loss is not finite", where=where, cure=cure)
 
     # -- epochs -------------------------------------------------------------------------------------
 
