@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pellucid.attribution.targets import segmentation
 from pellucid.core.errors import BadInput
+from pellucid.models.maps import shares_of_maps
 from pellucid.models.network import Network, first_tensor
 
 Of = Literal["logit", "probability"]
@@ -142,8 +143,9 @@ def _of_terms(network: Network, scores: Tensor, terms: list[tuple[int, str]], na
 
 def _of_map(network: Network, scores: Tensor, wanted: Any, count: int, of: Of) -> Target:
     """A class of a segmentation map, over the pixels that it wins."""
+    apart = network.output == "multilabel"
     if of != "logit" or not isinstance(wanted, str | int) or wanted == "top":
-        shares = torch.bincount(scores.argmax(1).flatten(), minlength=scores.shape[1]) / scores[:, 0].numel()
+        shares = shares_of_maps(scores, apart=apart).mean(0)
         seen = ", ".join(f"{network.class_name(int(i))} {shares[i]:.0%}" for i in shares.argsort(descending=True)[:3])
         cure = "pass one class's name or index, or pellucid.targets.segmentation(index, mask)"
         raise BadInput(f"the output is a map of classes (mostly {seen})", where=network.name, cure=cure)
@@ -152,7 +154,7 @@ def _of_map(network: Network, scores: Tensor, wanted: Any, count: int, of: Of) -
     name = str(wanted) if len(parts) > 1 else network.class_name(parts[0][1])
 
     def total(output: Any) -> Tensor:
-        return torch.stack([sign * segmentation(index)(output) for sign, index in parts]).sum(0)
+        return torch.stack([sign * segmentation(index, overlapping=apart)(output) for sign, index in parts]).sum(0)
 
     return Target((name,) * count, function=total, of="function")
 

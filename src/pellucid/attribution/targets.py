@@ -21,11 +21,14 @@ from pellucid.models.network import first_tensor
 Function = Callable[[Any], Tensor]
 
 
-def segmentation(output: int, where: np.ndarray | tuple[int, int] | None = None) -> Function:
+def segmentation(
+    output: int, where: np.ndarray | tuple[int, int] | None = None, *, overlapping: bool = False
+) -> Function:
     """The mean score of one class over a part of a segmentation map [N, classes, H, W].
 
     where: a mask [h, w] of what entered the network (behind its crop), at any size; or a pixel (row, column)
     of the map; None takes the pixels where this class has the best score, and its best pixel where it has none.
+    overlapping: each class has a sigmoid, so its pixels are those where its score is above 0.
     """
 
     def score(result: Any) -> Tensor:
@@ -36,17 +39,17 @@ def segmentation(output: int, where: np.ndarray | tuple[int, int] | None = None)
                 what = f"pixel {where} lies outside of a map of {chosen.shape[1]} × {chosen.shape[2]}"
                 raise BadInput(what, where="segmentation", cure="give (row, column) of the map")
             return chosen[:, where[0], where[1]]
-        weights = _won(maps, output) if where is None else _laid_over(where, chosen)
+        weights = _won(maps, output, overlapping) if where is None else _laid_over(where, chosen)
         return (chosen * weights).sum((1, 2)) / weights.sum((1, 2))
 
     score.__name__ = f"output {output}{'' if where is None else ' there'}"
     return score
 
 
-def _won(maps: Tensor, output: int) -> Tensor:
-    """Where a class is the best one; its own best pixel where it nowhere is: 0 or 1, [N, H, W]."""
+def _won(maps: Tensor, output: int, overlapping: bool) -> Tensor:
+    """Where a class is the best one, or there; its own best pixel where it nowhere is: 0 or 1, [N, H, W]."""
     with torch.no_grad():
-        won = maps.argmax(1) == output
+        won = maps[:, output] > 0 if overlapping else maps.argmax(1) == output
         best = maps[:, output].flatten(1)
         best = (best == best.amax(1, keepdim=True)).view_as(won)
         return torch.where(won.flatten(1).any(1)[:, None, None], won, best).to(maps.dtype)

@@ -22,6 +22,7 @@ from pellucid.models.grids import Grid
 from pellucid.models.groups import best_of_groups_first, softmax_of_groups
 from pellucid.models.inputs import InputSpec
 from pellucid.models.layers import Layer, find, layer_tree, stage_names
+from pellucid.models.maps import shares_of_maps
 from pellucid.models.memory import batch_size
 from pellucid.models.parts import Behind, Part, Until
 from pellucid.models.prepare import Prepared, prepare, untouched
@@ -213,18 +214,21 @@ class Network:
         """The best outputs of each sample of ``x`` [N, C, H, W] as (index, name, probability).
 
         A regression network gives its values instead of probabilities, in the order of the outputs; one with groups
-        each group's best, the surest first, and then the others.
+        each group's best, the surest first, and then the others; one that gives a map of each class the share of the
+        pixels that are of it.
         """
         x = x.to(self.device, self.dtype)
         with untouched(self.module):
             parts = x.split(self.batch_size(x, gradient=False))
             output = torch.cat([first_tensor(self(part)).float() for part in parts])
-        self.check_output(output)
+        maps = output.ndim == 4 and self.output in ("logits", "multilabel")
+        self.check_output(output[:, :, 0, 0] if maps else output)
         if not torch.isfinite(output).all():
             raise BadInput("the output is not finite", where=self.name, cure="check the weights and the input's range")
         if self.output == "values":
             return [[(i, self.class_name(i), float(v)) for i, v in enumerate(row[:top])] for row in output]
-        shares = self.probabilities(output)
+        apart = self.output == "multilabel"
+        shares = shares_of_maps(output, apart=apart) if maps else self.probabilities(output)
         if self.output == "groups":
             indices = best_of_groups_first(shares, self.groups)[:, :top]
         else:
