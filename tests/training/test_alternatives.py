@@ -238,7 +238,7 @@ def test_all_have_as_many_epochs() -> None:
     ("wanted", "more", "said"),
     [
         ("grades", {}, "there is no set"),
-        ({"a": {}}, {}, "1 alternative cannot be compared"),
+        ({"a": {}}, {}, "it takes two alternatives or more"),
         ({"a": {}, "b": {"looss": 1}}, {}, "b: neither a training nor the task multiclass has an option 'looss'"),
         ({"a": {}, "b": {"seed": 1}}, {}, "alternatives share seed"),
         ({"a": {}, "b": {"networks": "many"}}, {}, "networks is 'many'"),

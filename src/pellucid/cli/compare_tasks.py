@@ -107,7 +107,7 @@ def wanted_of(choices: Choices, vary: Sequence[str], alternative: Sequence[str],
         found[name] = changes
     if len(found) < 2:
         cure = "pass --set ordinal, --vary 'loss=cross_entropy|coral', or --alternative 'name: lr=0.003' twice"
-        raise BadInput(f"{len(found) or 'no'} alternative cannot be compared", cure=cure)
+        raise BadInput("it takes two alternatives or more to compare", cure=cure)
     return {name: typed(changes, choices.task) for name, changes in found.items()}
 
 

@@ -115,8 +115,9 @@ class Curve:
 
     @property
     def falls(self) -> bool:
-        """Whether the error at the largest size is below that at the smallest, beyond chance."""
-        return bool(np.percentile(self.draws[:, 0] - self.draws[:, -1], 2.5) > 0)
+        """Whether the error falls with the logarithm of the size, by a straight line, beyond chance."""
+        steps = np.log(self.sizes)
+        return bool(np.percentile(self.draws @ (steps.mean() - steps), 2.5) > 0)
 
     @property
     def follows(self) -> bool:

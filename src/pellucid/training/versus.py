@@ -115,7 +115,7 @@ def made(
                 raise error.at(name) from error.__cause__
             absent.append(f"left out: {name}, for {error.what}")
     if len(ways) < 2:
-        raise BadInput(f"{len(ways)} alternative cannot be compared", cure="name two or more")
+        raise BadInput("it takes two alternatives or more to compare", cure="name another")
     return ways, tuple(absent)
 
 

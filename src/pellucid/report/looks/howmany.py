@@ -182,7 +182,7 @@ def _warnings(view: View) -> Iterator[Sentence]:
     if not options["falls"]:
         yield Sentence(
             "warning",
-            "The score does not rise beyond chance from the smallest to the largest size, so nothing can be said of "
+            "The score does not rise beyond chance over these sizes, so nothing can be said of "
             "more pictures: look at the labels, the model, and the scatter of the points first.",
         )
     elif not options["follows"]:
