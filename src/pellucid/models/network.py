@@ -37,6 +37,7 @@ class Network:
     output: "logits" (scores a class, before the softmax), "multilabel" (scores before a sigmoid each), "groups"
     (several softmaxes, whose widths in order are ``groups``), "probabilities" or "values" (regression).
     classes: names by output index; a name may list synonyms with commas; None where unknown.
+    negative: of a network with one output that says yes, what it says where that is unlikely.
     weights: in words, where the weights came from. parts: which piece of the module is run, if not all.
     """
 
@@ -49,6 +50,7 @@ class Network:
     preparation: Prepared | None = None
     parts: tuple[Part, ...] = ()
     groups: tuple[int, ...] = ()
+    negative: str | None = None
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __call__(self, x: Tensor) -> Any:
@@ -215,7 +217,7 @@ class Network:
 
         A regression network gives its values instead of probabilities, in the order of the outputs; one with groups
         each group's best, the surest first, and then the others; one that gives a map of each class the share of the
-        pixels that are of it.
+        pixels that are of it. What stands against a single output (``negative``) has the index −1, for no output is it.
         """
         x = x.to(self.device, self.dtype)
         with untouched(self.module):
@@ -233,10 +235,17 @@ class Network:
             indices = best_of_groups_first(shares, self.groups)[:, :top]
         else:
             indices = shares.topk(min(top, shares.shape[1]), dim=1).indices
+        if self.negative is not None and shares.shape[1] == 1 and not maps:
+            return [self._both(float(share)) for share in shares[:, 0]]
         return [
             [(int(i), self.class_name(int(i)), float(p)) for p, i in zip(ps, rows, strict=True)]
             for ps, rows in zip(shares.gather(1, indices), indices, strict=True)
         ]
+
+    def _both(self, share: float) -> list[tuple[int, str, float]]:
+        """Yes and no, the more probable one first."""
+        both = [(0, self.class_name(0), share), (-1, str(self.negative), 1 - share)]
+        return sorted(both, key=lambda each: -each[2])
 
     def probabilities(self, output: Tensor) -> Tensor:
         """Each class's probability from the module's output [N, classes], within its own sample.

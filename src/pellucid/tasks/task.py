@@ -127,6 +127,11 @@ class Task:
     unlearnt: Callable[[np.ndarray], np.ndarray] | None = None
     notes: tuple[str, ...] = ()
 
+    @property
+    def negative(self) -> str | None:
+        """Of two classes with one output, what that output says where it is unlikely; None where each has its own."""
+        return self.classes[0] if len(self.classes) == 2 and self.outputs == self.classes[1:] else None
+
     def tuned(self, probabilities: np.ndarray, targets: np.ndarray) -> Mapping[str, Any]:
         """The rule for decisions, tuned on validation items where the task can be tuned."""
         return self.rule if self.tune is None or not len(targets) else self.tune(probabilities, targets)

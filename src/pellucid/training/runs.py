@@ -210,6 +210,7 @@ def config_of(setup: Setup) -> dict[str, Any]:
             "output": task.output,
             "outputs": list(task.outputs or ()),
             "groups": list(task.groups),
+            **({} if task.negative is None else {"negative": task.negative}),
             "input": spec,
         },
     }

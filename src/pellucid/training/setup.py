@@ -219,7 +219,8 @@ def _headed(network: Network, task: Task, plan: Plan, *, own: bool) -> Network:
     headed = with_head(network, task.head, seed=plan.seed)
     headed.module.requires_grad_(False)
     name = f"{network.name} (own)" if own else network.name
-    named = dataclasses.replace(headed, classes=task.outputs, output=task.output, groups=task.groups, name=name)
+    told = {"classes": task.outputs, "output": task.output, "groups": task.groups, "negative": task.negative}
+    named = dataclasses.replace(headed, **told, name=name)
     return named.to(pick_device(plan.device))
 
 

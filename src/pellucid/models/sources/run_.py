@@ -40,7 +40,7 @@ def read_run(name: str, own: Network | None = None, *, architecture: str | None 
     try:
         spec = InputSpec(**_spec(told["input"]))
         head, model = Head(**told["head"]), str(told["model"])
-        facts = {"output": told["output"], "classes": tuple(told["outputs"]) or None}
+        facts = {"output": told["output"], "classes": tuple(told["outputs"]) or None, "negative": told.get("negative")}
         groups = tuple(told.get("groups", ()))
     except (KeyError, TypeError) as error:
         raise BadInput(f"its config.toml lacks {error}", where=folder, cure="restore it, or train again") from error
