@@ -112,7 +112,7 @@ def _one(ground: Ground, data: Dataset, plan: Plan) -> Outcome:
     began = time.perf_counter()
     fitted = fit(setup)
     seconds = time.perf_counter() - began
-    given, decisions = in_common(fitted, ground.judge)
+    given, decisions = in_common(fitted, ground)
     return Outcome(setup.rows["test"], given, decisions, seconds, *_size([fitted]))
 
 
@@ -135,20 +135,22 @@ def _size(fitted: list[Fitted]) -> tuple[int, int, int, int, int]:
 # -- the judge's form -----------------------------------------------------------------------------
 
 
-def in_common(fitted: Fitted, judge: Task) -> tuple[np.ndarray, Decisions]:
+def in_common(fitted: Fitted, ground: Ground) -> tuple[np.ndarray, Decisions]:
     """Probabilities and decisions for the test items in the form of the judge.
 
-    A task of the judge's kind decides by its own rule. Another one over the same classes gives the probabilities, in
-    whatever order, and the judge's rule decides. Raises BadInput for what cannot be measured by the same metrics.
+    A task of the judge's kind decides by its own rules. Another one over the same classes gives the probabilities, in
+    whatever order, and the judge's rules decide. Raises BadInput for what cannot be measured by the same metrics.
     """
-    task, given = fitted.setup.task, fitted.answers("test")
+    task, judge, setup = fitted.setup.task, ground.judge, fitted.setup
+    val = fitted.answers("val") if len(setup.val) else np.empty((0, len(task.classes)), np.float32)
+    given, truth = fitted.answers("test"), ground.truth[setup.rows["val"]]
     if task.kind == judge.kind and _first(task) == _first(judge):
-        return given, decisions_of(task, given, fitted.rule)
+        return given, decisions_of(task, given, val, truth)
     if task.decided or judge.decided or set(task.classes) != set(judge.classes):
         cure = "choose the judge with --task, and alternatives that answer the same"
         raise BadInput(f"{task.kind} and {judge.kind} cannot be measured by the same metrics here", cure=cure)
-    ordered = given[:, [task.classes.index(name) for name in judge.classes]]
-    return ordered, decisions_of(judge, ordered, judge.rule)
+    order = [task.classes.index(name) for name in judge.classes]
+    return given[:, order], decisions_of(judge, given[:, order], val[:, order], truth)
 
 
 def _first(task: Task) -> tuple[str, ...]:
@@ -158,11 +160,14 @@ def _first(task: Task) -> tuple[str, ...]:
     return task.decided or task.classes
 
 
-def decisions_of(task: Task, given: np.ndarray, rule: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The task's decisions; where it decides otherwise for another metric (option ``metric``), those as well."""
-    found = {"": task.decide(given, rule)}
+def decisions_of(task: Task, given: np.ndarray, val: np.ndarray, truth: np.ndarray) -> dict[str, np.ndarray]:
+    """The task's decisions; where it decides otherwise for another metric (option ``metric``), those as well.
+
+    val, truth: probabilities for the validation items and their targets, by which rules are tuned.
+    """
+    found = {"": task.decide(given, task.tuned(val, truth))}
     entry = tasks[task.kind]
     for metric in get_args(entry.options["metric"].type) if "metric" in entry.options else ():
         own = entry.function(task.vocabulary, **{**task.options, "metric": metric})
-        found[metric] = own.decide(given, own.rule)
+        found[metric] = own.decide(given, own.tuned(val, truth))
     return found

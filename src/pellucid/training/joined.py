@@ -34,13 +34,11 @@ def trained_apart(
     if networks == NETWORKS[2]:
         plans = _as_large_together(ground, data, plan, plans)
     fitted = [ground.trained(data, each) for each in plans]
-    given = {split: joined(plan.task, [f.answers(split) for f in fitted]) for split in ("val", "test")}
-    rule = task.tuned(given["val"], task.encode({n: data.columns[n] for n in labels}).numpy()[_rows(data, "val")])
-    return given["test"], task.decide(given["test"], rule), fitted
-
-
-def _rows(data: Dataset, split: str) -> np.ndarray:
-    return np.array([i for i, s in enumerate(data.split or ()) if s == split], np.int64)
+    given = joined(plan.task, [f.answers("test") for f in fitted])
+    val, rule = fitted[0].setup.rows["val"], task.rule
+    if len(val):
+        rule = task.tuned(joined(plan.task, [f.answers("val") for f in fitted]), ground.truth[val])
+    return given, task.decide(given, rule), fitted
 
 
 def _as_large_together(ground: Ground, data: Dataset, plan: Plan, plans: Sequence[Plan]) -> list[Plan]:

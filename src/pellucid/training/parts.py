@@ -66,5 +66,5 @@ def _trained(ground: Ground, rows: Mapping[str, np.ndarray], plan: Plan, most: i
         every = np.resize(np.random.default_rng(plan.seed).permutation(rows["train"]), most)
         setup = dataclasses.replace(setup, rows={**setup.rows, "train": every})
     run = fit(setup)
-    given, decisions = in_common(run, ground.judge)
+    given, decisions = in_common(run, ground)
     return Outcome(rows["test"], given, decisions, seconds=sum(row["seconds"] for row in run.rows))
