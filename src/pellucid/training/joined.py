@@ -25,6 +25,9 @@ def trained_apart(
     ground: Ground, data: Dataset, plan: Plan, networks: str
 ) -> tuple[np.ndarray, np.ndarray, list[Fitted]]:
     """Probabilities and decisions for the test items in the form of the plan's task, and the trainings."""
+    if plan.task != ground.judge.kind:
+        cure = "choose the judge with --task"
+        raise BadInput(f"networks apart for {plan.task} cannot be judged as {ground.judge.kind}", cure=cure)
     labels = plan.labels or ground.labels
     rows = [i for i, s in enumerate(data.split or ()) if s == "train"]
     entry = tasks[plan.task]
