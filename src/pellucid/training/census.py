@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from pellucid.tasks.task import in_order
 from pellucid.training.scoring import known
 from pellucid.training.setup import Setup
 
@@ -19,7 +20,9 @@ def census(setup: Setup) -> tuple[dict[str, Any], ...]:
 
 def _rows(setup: Setup, splits: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
     task, labels = setup.task, setup.plan.labels
-    if task.kind == "segmentation":
+    if not task.classes and setup.data.columns:  # what is learnt has no classes; what is known of it may have
+        yield from _of_column(setup, (*labels, *([setup.data.label] if setup.data.label else ())))
+    elif task.kind == "segmentation":
         for number, name in enumerate(task.classes):
             yield _row("mask", name, {s: int(_shown(t, number).sum()) for s, t in splits.items()})
     elif task.kind == "regression":
@@ -40,6 +43,16 @@ def _rows(setup: Setup, splits: dict[str, np.ndarray]) -> Iterator[dict[str, Any
     missing = {s: int((~known(t)).sum()) for s, t in splits.items()}
     if any(missing.values()):
         yield _row(", ".join(labels), "no label", missing)
+
+
+def _of_column(setup: Setup, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+    """How many items of each split have each cell of the first of these columns."""
+    for column in columns[:1]:
+        cells = np.array(setup.data.columns[column])
+        for name in in_order(set(cells.tolist()) - {""}):
+            yield _row(
+                column, name, {s: int((cells[rows] == name).sum()) for s, rows in setup.rows.items() if len(rows)}
+            )
 
 
 def _shown(targets: np.ndarray, region: int) -> np.ndarray:

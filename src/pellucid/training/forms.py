@@ -17,6 +17,8 @@ def form_of(task: Task) -> Form:
     """The form of a task's answers, read off what an item without labels is encoded as."""
     if task.scene is not None:
         raise BadInput(f"answers of {task.kind} lie in the picture", cure="this is for labels of whole pictures")
+    if task.objective is not None and not task.classes:
+        raise BadInput(f"{task.kind} decides nothing of a picture", cure="look at its codes with pellucid latent")
     numbers = task.encode({name: [""] for name in task.vocabulary.columns}).is_floating_point()
     if task.decided:
         return "labels" if numbers else "groups"

@@ -81,6 +81,7 @@ def run_view(fitted: Fitted) -> View:
             "augment": list(setup.plan.augment),
             "learns": learning(setup),
             "items": {split: len(some) for split, some in setup.rows.items() if len(some)},
+            "leaks": dict(setup.leaks),
             "rule": fitted.rule,
             "gap": _gap(fitted, found),
         },
@@ -183,7 +184,7 @@ def _lines(plan: Plan, source: str, folder: Path) -> dict[str, Any]:
     return {
         "command": command_of(plan, source, folder),
         "python": python_of(plan, source, folder),
-        "next": next_commands(source, folder),
+        "next": next_commands(plan.task, source, folder),
     }
 
 
@@ -191,6 +192,13 @@ def _own_lines(plan: Plan, source: str, folder: Path) -> dict[str, Any]:
     """The same in Python alone: no command line knows a module of somebody's own."""
     told = python_of(plan, source, folder).replace(f"model={plan.model!r}", "model=model")
     run = f"run = pellucid.Run.open({str(folder)!r}, model=model)"
+    if plan.task == "autoencoder":
+        purposes = {
+            "what its codes are good for": f"{run}\npellucid.latent(run, {source!r}).show()",
+            "which units matter": f'{run}\npellucid.neurons(run.network, images, "code").show()',
+            "what a unit looks at": f'{run}\npellucid.explain(run.network, images, unit="code:0").show()',
+        }
+        return {"command": "", "python": f"{told}  # model: the module that it began with", "next": purposes}
     return {
         "command": "",
         "python": f"{told}  # model: the module that it began with",
@@ -216,13 +224,21 @@ def python_of(plan: Plan, source: str, folder: Path) -> str:
     return f"import pellucid\n\nrun = pellucid.train({source!r}, out={str(folder)!r}{said})"
 
 
-def next_commands(source: str, folder: Path) -> dict[str, str]:
+def next_commands(task: str, source: str, folder: Path) -> dict[str, str]:
     """What one does with a trained network, by purpose."""
     run = str(folder)
+    if task == "autoencoder":
+        opened = shlex.quote(f"run:{run}")
+        return {
+            "what its codes are good for": shlex.join(["pellucid", "latent", run, source]),
+            "which units matter": f"pellucid neurons {opened} IMAGES --layer code",
+            "what a unit looks at": f"pellucid explain IMAGES --model {opened} --unit code:0",
+        }
+    told = " --target REGION" if task == "segmentation" else ""
     return {
         "its mistakes": shlex.join(["pellucid", "evaluate", run, source]),
         "new pictures": f"{shlex.join(['pellucid', 'predict', run])} IMAGES",
-        "what it looks at": f"{shlex.join(['pellucid', 'explain'])} IMAGES --model {shlex.quote(f'run:{run}')}",
+        "what it looks at": f"{shlex.join(['pellucid', 'explain'])} IMAGES --model {shlex.quote(f'run:{run}')}{told}",
     }
 
 

@@ -386,8 +386,11 @@ def _outlier_words(view: View) -> Iterator[Sentence]:
 def _plane_words(view: View) -> Iterator[Sentence]:
     units, share = view.options["units"], view.options["shown_variance"]
     if units > 2:
-        text = f"The plane shows {percent(share)} of the variance of the {units} units of {quoted(view.options['layer'])}: "
-        yield Sentence("fact", f"{text}what lies together on it may lie apart in the code.")
+        layer = quoted(view.options["layer"])
+        text = (
+            f"The plane shows {percent(share)} of the variance of the {units} units of {layer}: what lies together on "
+        )
+        yield Sentence("fact", f"{text}it may lie apart in the code.")
     if not view.options["classes"]:
         yield Sentence(
             "fact", "No classes are known: colours are the groups that k-means finds, and nothing judges them."

@@ -40,6 +40,9 @@ FEW = 100
 #: below this makes them rougher instead.
 MOST_FEW_STEPS, SMALL_BATCH = 100, 8
 
+#: A test split of which a larger share was learnt from shows nothing.
+MOST_LEAKS = 0.02
+
 #: Points are marked where there are no more than this many.
 _MARKED = 40
 
@@ -124,6 +127,8 @@ def words(view: View) -> list[Sentence]:
     """What it scores, whether that is learnt by heart, whether more training would help, what learnt."""
     return [
         *_score_words(view),
+        *_leak_words(view),
+        *_component_words(view),
         *_heart_words(view),
         *_ending_words(view),
         *_steps_words(view),
@@ -133,7 +138,7 @@ def words(view: View) -> list[Sentence]:
 
 
 #: Metrics that are known by their first letters.
-_LETTERS = {"mae", "mse", "rmse", "qwk", "rps", "f1", "r2", "auroc"}
+_LETTERS = {"mae", "mse", "rmse", "qwk", "rps", "f1", "r2", "auroc", "pca", "kl"}
 
 
 def metric_name(metric: str) -> str:
@@ -162,7 +167,9 @@ def perfect_words(row: Mapping[str, Any]) -> str:
 
 
 def short(value: float) -> str:
-    """Three decimals are more than an interval leaves room for."""
+    """Three decimals are more than an interval leaves room for; below a hundredth two digits."""
+    if 0 < abs(value) < 0.0095:
+        return number(float(f"{value:.2g}"))
     return f"{value:.3f}".replace("-0.000", "0.000") if abs(value) < 10 else f"{value:.4g}"
 
 
@@ -185,6 +192,36 @@ def _score_words(view: View) -> Iterator[Sentence]:
             yield Sentence("fact", text)
         return
     yield Sentence("warning", "No item was kept apart: what it scores on new pictures is not known. Pass shares=.")
+
+
+def _leak_words(view: View) -> Iterator[Sentence]:
+    """Pictures that are kept apart, and are also among those that something was learnt from or chosen by."""
+    others = {"test": "train or val", "val": "train"}
+    split = _held_out(view)
+    count = view.options.get("leaks", {}).get(split, 0)
+    if count:
+        items, named = view.options["items"][split], "validation" if split == "val" else split
+        told = f"{whole(count)} of {whole(items)} {named} pictures are also in {others.get(split, 'another split')}"
+        end = "is no proof" if count > MOST_LEAKS * items else "flatters a little"
+        yield Sentence("warning", f"{told}: the {named} score {end}. Leave them out, or give both one group.")
+
+
+def _held_out(view: View) -> str:
+    """The split whose score is told."""
+    return "test" if _row(view, "test", view.options["primary"]) is not None else "val"
+
+
+def _component_words(view: View) -> Iterator[Sentence]:
+    """Of reconstructions: what principal components would have missed."""
+    split = next((s for s in ("test", "val", "train") if _row(view, s, "error_over_pca")), None)
+    if split is None:
+        return
+    own, ratio = _row(view, split, "pca_mse"), _row(view, split, "error_over_pca")
+    text = f"PCA with as many components misses {interval_words(own)}; the error over PCA's is {interval_words(ratio)}"
+    yield Sentence("fact", f"{text}, where below 1 the network does better.")
+    if ratio["value_low"] >= 1:
+        text = "PCA does better than this network: train it longer or with a larger learning rate, or take PCA."
+        yield Sentence("warning", text)
 
 
 def beats(row: Mapping[str, Any]) -> bool:
