@@ -67,7 +67,7 @@ def _multigroup(plan: Plan) -> Changes:
 
 
 def _multiclass(plan: Plan) -> Changes:
-    return {"softmax": {}, **_apart(plan)}
+    return {"softmax": {}, "each against the rest": {"encoding": "one_vs_rest"}, **_apart(plan)}
 
 
 def _segmentation(plan: Plan) -> Changes:
