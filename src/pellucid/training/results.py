@@ -82,6 +82,8 @@ def run_view(fitted: Fitted) -> View:
             "learns": learning(setup),
             "items": {split: len(some) for split, some in setup.rows.items() if len(some)},
             "leaks": dict(setup.leaks),
+            "classes": len(setup.task.classes),
+            "lacking": {split: list(some) for split in found if (some := _lacking(setup, split))},
             "rule": fitted.rule,
             "gap": _gap(fitted, found),
         },
@@ -101,6 +103,15 @@ def _scores(fitted: Fitted, split: str) -> dict[str, Interval]:
     only = (setup.task.primary,) if split == "train" else None
     given = fitted.answers(split)[there]
     return scored(setup.task, targets, given, fitted.rule, group, seed=setup.plan.seed, only=only)
+
+
+def _lacking(setup: Setup, split: str) -> tuple[str, ...]:
+    """The classes of which a split has no item, where classes exclude each other."""
+    targets, _ = _labelled(setup, split)
+    if targets.ndim != 1 or targets.dtype.kind not in "iu":
+        return ()
+    there = set(targets.tolist())
+    return tuple(name for number, name in enumerate(setup.task.classes) if number not in there)
 
 
 def _labelled(setup: Setup, split: str) -> tuple[np.ndarray, np.ndarray]:
@@ -170,7 +181,9 @@ def summary_of(fitted: Fitted, view: View, folder: Path) -> dict[str, Any]:
             "name": fitted.network.name,
             "parameters": facts["parameters"],
             "input": " × ".join(map(str, fitted.network.input.shape)),
-            "outputs": len(setup.task.outputs or ()) or setup.task.head.outputs,
+            "outputs": len(setup.task.outputs or ())
+            or setup.task.head.outputs
+            or int(np.prod(fitted.network.input.shape)),
             "device": facts["device"],
         },
         "options": view.options,
