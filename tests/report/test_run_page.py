@@ -120,15 +120,24 @@ def test_without_any_the_score_is_not_known() -> None:
 
 def test_a_loss_that_still_falls_asks_for_more_epochs() -> None:
     steep = np.geomspace(1, 1e-3, 20)
-    assert "Try epochs=40" in told(view(loss=steep, best_epoch=20))
-    assert "Try epochs" not in told(view(loss=steep, best_epoch=9))
+    assert "Try --epochs 40" in told(view(loss=steep, best_epoch=20))
+    assert "Try --epochs" not in told(view(loss=steep, best_epoch=9))
     flat = np.full(20, 0.3)
-    assert "Try epochs" not in told(view(loss=flat, best_epoch=20))
+    assert "Try --epochs" not in told(view(loss=flat, best_epoch=20))
+    learnt = view(loss=steep, best_epoch=20)
+    done = View("run", {**learnt.arrays, "val_loss": flat}, learnt.axes, learnt.table, learnt.options)
+    assert "Try --epochs" not in told(done)  # what is learnt from may fall for ever
+
+
+def test_better_on_new_items_is_no_chance_and_no_harm() -> None:
+    text = told(view(train=0.9, val=0.945, gap=(-0.045, -0.08, -0.009)))
+    assert "better where it did not learn, by 0.045 (95 % interval 0.009 to 0.080)" in text.replace("0.0090", "0.009")
+    assert "may be chance" not in text
 
 
 def test_few_steps_are_told_with_a_smaller_batch() -> None:
     few = view(epochs=10, items={"train": 105, "val": 500, "test": 500})
-    assert "The 105 items were learnt from in 20 steps in all, which is few: batch=8" in told(few)
+    assert "The 105 items were learnt from in 20 steps in all, which is few: --batch 8" in told(few)
     assert "in all" not in told(view(epochs=20))
     assert "in all" not in told(view(epochs=10, batch=8, items={"train": 105, "val": 500, "test": 500}))
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
 import pellucid
+from pellucid.core.errors import BadInput
+from pellucid.data.dataset import Stack
 from pellucid.training.train import train
 from training.learnable import stripes, undrawn  # noqa: F401  (a fixture)
 
@@ -26,3 +30,35 @@ def test_a_network_with_one_output_says_no_by_name(tmp_path: Path) -> None:
         assert {name: p for _, name, p in answers}["row"] == pytest.approx(share, abs=1e-5)
         assert sum(p for _, _, p in answers) == pytest.approx(1)
     assert pellucid.explain(network, x[:1]).target == ("row",)
+
+
+def test_pictures_that_are_in_two_splits_take_the_score_its_worth(tmp_path: Path) -> None:
+    own = stripes(60)
+    twice = own.take([*range(60), *range(30)])
+    files = Stack.of(np.stack([twice[i].array for i in range(90)]), "stripes.npz")
+    data = dataclasses.replace(twice, items=files, rows=None, split=("train",) * 40 + ("val",) * 20 + ("test",) * 30)
+    run = train(data, out=tmp_path / "run", **SMALL)
+    (note,) = [n for n in run.summary["notes"] if "also in train" in n]
+    assert note.startswith("30 pictures of test are also in train (put the same ones into one group")
+    warnings = [w["text"] for w in run.summary["words"] if w["level"] == "warning"]
+    assert any(
+        w.startswith("30 of 30 test pictures are also in train or val: the test score is no proof") for w in warnings
+    )
+
+
+def test_a_class_without_a_test_item_is_told_beside_the_score(tmp_path: Path) -> None:
+    own = stripes(60)
+    cells = list(own.columns["way"])
+    cells[:4] = ["both"] * 4
+    splits = tuple("train" if i < 30 else "val" if i < 45 else "test" for i in range(60))
+    run = train(dataclasses.replace(own, columns={"way": tuple(cells)}, split=splits), out=tmp_path / "run", **SMALL)
+    told = " ".join(w["text"] for w in run.summary["words"] if w["level"] == "warning")
+    assert "The test score covers 2 of 3 classes: no test item is “both”." in told
+
+
+def test_pictures_that_are_all_one_colour_are_refused(tmp_path: Path) -> None:
+    own = stripes(40)
+    empty = dataclasses.replace(own, items=Stack.of(np.full((40, 8, 8), 7, np.uint8), "empty.npz"))
+    with pytest.raises(BadInput, match=r"1 problem: all pictures are of one and the same colour.*40 pictures are of"):
+        train(empty, out=tmp_path / "run", **SMALL)
+    assert not (tmp_path / "run").exists()

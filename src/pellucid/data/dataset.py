@@ -102,11 +102,17 @@ class Boxes:
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a data set. where: the table's row or the file. fatal: training cannot begin with it."""
+    """What is wrong with a data set. where: the table's row or the file. fatal: training cannot begin with it.
+
+    several: how many of this kind are told in one line, behind their count. leak: the split in which the item is, where
+    another split holds the same picture.
+    """
 
     where: str
     what: str
     fatal: bool = True
+    several: str = ""
+    leak: str = ""
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -51,7 +52,7 @@ class Setup:
     """Everything that a training needs. network: on a module of its own, with the task's head; ``chosen`` of it learns.
 
     rows: the items' numbers by split. notes: what a user should know of the data. own: the network was made of
-    somebody's own module, which no name opens.
+    somebody's own module, which no name opens. leaks: how many items of a split are pictures that another one holds.
     """
 
     data: Dataset
@@ -64,6 +65,7 @@ class Setup:
     targets: Tensor
     notes: tuple[str, ...] = ()
     own: bool = False
+    leaks: Mapping[str, int] = field(default_factory=dict)
 
     def examples(self, split: str) -> Examples:
         """The items of a split; none where there is no such split."""
@@ -110,9 +112,9 @@ def prepare(
     plan = resolved(plan, told)
     network = model if model is not None else opened(data, plan, task)
     kept = store(data, network.input)
-    notes: tuple[str, ...] = ()
-    if check:
-        notes = raise_or_warn(inspect(data, rows, told, each=kept.put, needs=(learns,)), data.source)
+    problems = inspect(data, rows, told, each=kept.put, needs=(learns,)) if check else ()
+    notes = raise_or_warn(problems, data.source)
+    leaks = Counter(problem.leak for problem in problems if problem.leak)
     own = model is not None and model.name == type(model.module).__name__
     network = _headed(network, task, plan, own=own)
     if learns == "masks":
@@ -123,7 +125,7 @@ def prepare(
         task, targets = of_pictures(task, network, kept, rows, seed=plan.seed)
     else:
         targets = _targets(data, task, labels, network.input)
-    return Setup(data, plan, task, network, chosen, kept, rows, targets, (*notes, *task.notes), own)
+    return Setup(data, plan, task, network, chosen, kept, rows, targets, (*notes, *task.notes), own, leaks)
 
 
 def make_task(data: Dataset, plan: Plan, labels: Sequence[str], training: np.ndarray) -> Task:

@@ -19,6 +19,9 @@ from pellucid.data.sets.alike import Thumbnails
 #: How many problems, or rows of one kind of note, are listed; the others are counted.
 LISTED = 20
 
+#: How many rows are named of a kind that is told in one line.
+NAMED = 5
+
 #: Items that a thread looks at in one go: enough that small ones cost no more than themselves.
 _BLOCK = 32
 
@@ -39,7 +42,7 @@ def inspect(
     is fatal.
 
     Fatal are missing and unreadable files, one file with two labels, a group or file in two splits, and a class that
-    is in val or test and not in train. Others are told: empty labels, classes with one example, the same picture in
+    is in val or test and not in train; and pictures that are all of one and the same colour. Others are told: empty labels, classes with one example, the same picture in
     two splits (see ``alike``), pictures of one colour, wrong boxes, points and masks that are not learned.
     """
     missing = faults.missing_files(data)
@@ -47,12 +50,15 @@ def inspect(
     found += faults.label_faults(data, labels, splits)
     found += faults.parted(data, splits) if splits is not None else ()
     thumbnails = Thumbnails(len(data)) if splits is not None else None
+    flat: dict[int, bytes] = {}
 
     def look(i: int) -> list[Problem]:
-        return [] if i in missing else list(_item_problems(data, i, thumbnails, each, needs))
+        return [] if i in missing else list(_item_problems(data, i, thumbnails, each, needs, flat))
 
     for own in _in_threads(look, len(data)):
         found += own
+    if (splits is not None or labels) and len(data) > 1 and len(flat) == len(data) and len(set(flat.values())) == 1:
+        found.append(Problem(data.source, "all pictures are of one and the same colour, so there is nothing to learn"))
     return (*found, *(_leaks(data, thumbnails, splits) if thumbnails is not None and splits is not None else ()))
 
 
@@ -71,10 +77,18 @@ def raise_or_warn(problems: Sequence[Problem], where: object) -> tuple[str, ...]
 
 def _notes(problems: Sequence[Problem], where: object) -> tuple[str, ...]:
     """One for each kind of problem, with its rows."""
-    rows: dict[str, list[str]] = {}
+    kinds: dict[str, list[Problem]] = {}
     for problem in problems:
-        rows.setdefault(problem.what, []).append(_short(problem.where, where))
-    return tuple(f"{what} ({_listed(places)})" if any(places) else what for what, places in rows.items())
+        kinds.setdefault(problem.several or problem.what, []).append(problem)
+    return tuple(_note(own, where) for own in kinds.values())
+
+
+def _note(same: Sequence[Problem], where: object) -> str:
+    """Problems of one kind in one line."""
+    places = [_short(problem.where, where) for problem in same]
+    if same[0].several and len(same) > 1:
+        return f"{len(same)} {same[0].several}: {_listed(places, NAMED)}"
+    return f"{same[0].what} ({_listed(places)})" if any(places) else same[0].what
 
 
 def _item_problems(
@@ -83,6 +97,7 @@ def _item_problems(
     thumbnails: Thumbnails | None,
     each: Callable[[int, Sample], None] | None,
     needs: Collection[str],
+    flat: dict[int, bytes],
 ) -> Iterator[Problem]:
     """What is wrong with one item itself and what is drawn on it."""
     row = data.row(i)
@@ -96,7 +111,9 @@ def _item_problems(
     if thumbnails is not None:
         thumbnails.put(i, sample)
     if _one_colour(sample.array):
-        yield Problem(row, "it is of one colour, so there is nothing to see", fatal=False)
+        flat[i] = sample.array[0, 0].tobytes()
+        what = "the picture is of one colour, so there is nothing to see"
+        yield Problem(row, what, fatal=False, several="pictures are of one colour, so there is nothing to see")
     height, width = sample.array.shape[:2]
     found: dict[str, Iterator[str]] = {}
     if data.boxes is not None and (boxes := data.boxes[i]) is not None:
@@ -121,7 +138,9 @@ def _leaks(data: Dataset, thumbnails: Thumbnails, splits: Mapping[str, np.ndarra
         if data.items.name(twin.item) != data.items.name(twin.other):
             same = f"{data.row(twin.other)} of {twin.other_split}"
             what = f"it is in {twin.split} and the same picture as {same}: put both into one group, or leave one out"
-            yield Problem(data.row(twin.item), what, fatal=False)
+            cure = "put the same ones into one group, or leave them out"
+            several = f"pictures of {twin.split} are also in {twin.other_split} ({cure})"
+            yield Problem(data.row(twin.item), what, fatal=False, several=several, leak=twin.split)
 
 
 def _in_threads(look: Callable[[int], list[Problem]], count: int) -> Iterator[list[Problem]]:
@@ -150,6 +169,6 @@ def _short(place: str, where: object) -> str:
     return place
 
 
-def _listed(places: Sequence[str]) -> str:
-    more = f" and {len(places) - LISTED} more" if len(places) > LISTED else ""
-    return ", ".join(places[:LISTED]) + more
+def _listed(places: Sequence[str], most: int = LISTED) -> str:
+    more = f" and {len(places) - most} more" if len(places) > most else ""
+    return ", ".join(places[:most]) + more

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,7 +127,7 @@ def words(view: View) -> list[Sentence]:
     """What it scores, whether that is learnt by heart, whether more training would help, what learnt."""
     return [
         *_score_words(view),
-        *_leak_words(view),
+        *_cover_words(view),
         *_component_words(view),
         *_heart_words(view),
         *_ending_words(view),
@@ -191,19 +191,30 @@ def _score_words(view: View) -> Iterator[Sentence]:
             text = "The best epoch was chosen by these very items, so the score flatters a little: keep a test split."
             yield Sentence("fact", text)
         return
-    yield Sentence("warning", "No item was kept apart: what it scores on new pictures is not known. Pass shares=.")
+    yield Sentence("warning", "No item was kept apart: what it scores on new pictures is not known. See --shares.")
 
 
-def _leak_words(view: View) -> Iterator[Sentence]:
-    """Pictures that are kept apart, and are also among those that something was learnt from or chosen by."""
+def _cover_words(view: View) -> Iterator[Sentence]:
+    """What the score is not about: classes without an item, and pictures that something was learnt from."""
     others = {"test": "train or val", "val": "train"}
     split = _held_out(view)
     count = view.options.get("leaks", {}).get(split, 0)
+    named = "validation" if split == "val" else split
+    lacking = view.options.get("lacking", {}).get(split, [])
+    if lacking:
+        every = view.options["classes"]
+        told = f"The {named} score covers {every - len(lacking)} of {every} classes"
+        yield Sentence("warning", f"{told}: no {named} item is {_some(lacking)}.")
     if count:
-        items, named = view.options["items"][split], "validation" if split == "val" else split
+        items = view.options["items"][split]
         told = f"{whole(count)} of {whole(items)} {named} pictures are also in {others.get(split, 'another split')}"
         end = "is no proof" if count > MOST_LEAKS * items else "flatters a little"
         yield Sentence("warning", f"{told}: the {named} score {end}. Leave them out, or give both one group.")
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    more = f" or {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(quoted, names[:most])) + more
 
 
 def _held_out(view: View) -> str:
@@ -240,6 +251,15 @@ def _heart_words(view: View) -> Iterator[Sentence]:
     where = {"val": "validation", "test": "the test items"}[found["split"]]
     begin = f"On the very items it learnt from it has {short(train['value'])}, on {where} {short(other['value'])}"
     between = f"{short(found['value'])} (95 % interval {short(found['value_low'])} to {short(found['value_high'])})"
+    if view.options.get("leaks", {}).get(found["split"], 0) > MOST_LEAKS * other["items"]:
+        return  # both are what it learnt from, and their gap says nothing
+    if found["value_high"] < 0:
+        text = (
+            f"better where it did not learn, by {short(-found['value'])} (95 % interval {short(-found['value_high'])}"
+        )
+        text = f"{text} to {short(-found['value_low'])})"
+        yield Sentence("fact", f"{begin}: {text}. Those items may be easier; nothing shows that it learnt by heart.")
+        return
     if not found["value_low"] > 0:
         yield Sentence(
             "fact", f"{begin}: a gap of {between}, which may be chance. Nothing shows that it learnt by heart."
@@ -253,8 +273,8 @@ def _heart_words(view: View) -> Iterator[Sentence]:
         return
     cures = [
         "more pictures",
-        "augment= with what leaves the answer as it is" if not view.options["augment"] else "more augmentation",
-        "fewer layers that learn" if len(view.options["learns"]["layers"]) > 1 else "a larger weight_decay",
+        "--augment with what leaves the answer as it is" if not view.options["augment"] else "more augmentation",
+        "fewer layers that learn" if len(view.options["learns"]["layers"]) > 1 else "a larger --weight-decay",
     ]
     text = f"a gap of {between}. {percent(min(lost, 1.0))} of what it gained over a constant answer does not carry over"
     yield Sentence("warning", f"{begin}: {text}: it learnt by heart. What helps: {', '.join(cures)}.")
@@ -266,11 +286,13 @@ def _steps_words(view: View) -> Iterator[Sentence]:
     if steps < MOST_FEW_STEPS and view.options["batch"] > SMALL_BATCH:
         text = f"The {whole(items)} items were learnt from in {whole(steps)} steps in all, which is few"
         batch = max(SMALL_BATCH, min(view.options["batch"] // 2, items // 16))
-        yield Sentence("fact", f"{text}: batch={batch} takes more of them in an epoch.")
+        yield Sentence("fact", f"{text}: --batch {batch} takes more of them in an epoch.")
 
 
 def _ending_words(view: View) -> Iterator[Sentence]:
-    options, loss = view.options, view["loss"]
+    options = view.options
+    name = "val_loss" if "val_loss" in view.arrays else "loss"
+    loss = view[name]
     done, best = len(loss), options["best_epoch"]
     patience = options["patience"]
     if patience is not None and options["stopped"] != "all epochs are done":
@@ -289,8 +311,9 @@ def _ending_words(view: View) -> Iterator[Sentence]:
             if fifth > 1
             else "the last epoch, the best one"
         )
-        text = f"The loss still fell by {percent(fall)} over {span}"
-        yield Sentence("fact", f"{text}: it may not be done. Try epochs={2 * done}.")
+        which = "validation loss" if name == "val_loss" else "loss"
+        text = f"The {which} still fell by {percent(fall)} over {span}"
+        yield Sentence("fact", f"{text}: it may not be done. Try --epochs {2 * done}.")
 
 
 def _few_words(view: View) -> Iterator[Sentence]:
