@@ -13,6 +13,8 @@ import torch
 import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Stack
+from pellucid.training.plan import Plan
+from pellucid.training.setup import prepare
 from pellucid.training.train import train
 from training.learnable import stripes, undrawn  # noqa: F401  (a fixture)
 
@@ -62,3 +64,41 @@ def test_pictures_that_are_all_one_colour_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadInput, match=r"1 problem: all pictures are of one and the same colour.*40 pictures are of"):
         train(empty, out=tmp_path / "run", **SMALL)
     assert not (tmp_path / "run").exists()
+
+
+def test_numbers_that_repeat_are_dealt_by_tenths() -> None:
+    values = np.round(np.random.default_rng(0).gamma(4, 10, 400), 0)
+    assert 40 < len(set(values)) < 130  # so that most are there several times
+    own = dataclasses.replace(stripes(400), columns={"size": tuple(map(str, values))}, label="size")
+    setup = prepare(own, Plan(task="regression", model="small_cnn:4"))
+    assert [len(setup.rows[s]) for s in ("train", "val", "test")] == pytest.approx([280, 60, 60], abs=3)
+    assert not [n for n in setup.notes if "only example" in n or "train alone" in n]
+
+
+def test_measured_numbers_are_no_classes() -> None:
+    values = np.round(np.random.default_rng(0).normal(10, 3, 400), 1)
+    own = dataclasses.replace(stripes(400), columns={"size": tuple(map(str, values))}, label="size")
+    with pytest.raises(BadInput, match=r"different numbers, .*did you mean --task regression\?"):
+        prepare(own, Plan(model="small_cnn:4"))
+    coarse = tuple(str(v) for v in np.arange(400) % 25 / 2)
+    setup = prepare(dataclasses.replace(own, columns={"size": coarse}), Plan(model="small_cnn:4"))
+    assert [n for n in setup.notes if "did you mean --task regression?" in n]
+
+
+def test_cells_of_tags_are_no_classes_and_commas_in_names_are() -> None:
+    own = stripes(60)
+    tags = tuple(("box;round", "round", "box")[i % 3] for i in range(60))
+    with pytest.raises(BadInput, match=r"several tags a cell .*did you mean --task multilabel\?"):
+        prepare(dataclasses.replace(own, columns={"tags": tags}, label="tags"), Plan(model="small_cnn:4"))
+    names = ["Smith, John", "Smith, Ann"] * 29 + ["Smith, Eve"] * 2
+    splits = ("train",) * 40 + ("val",) * 9 + ("test",) * 11
+    named = dataclasses.replace(own, columns={"who": tuple(names)}, label="who", split=splits)
+    with pytest.raises(BadInput, match="who 'Smith, Eve' is in test alone, so it cannot be learned"):
+        prepare(named, Plan(model="small_cnn:4"))
+
+
+def test_shares_may_be_whole_numbers() -> None:
+    assert Plan(shares=(70, 15, 15)).shares == pytest.approx((0.7, 0.15, 0.15))
+    assert Plan(shares=(2, 1, 1)).shares == (0.5, 0.25, 0.25)
+    with pytest.raises(BadInput, match="pass three"):
+        Plan(shares=(0.0, 1.0, 0.0))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,14 @@ def numbered(cells: Sequence[str], classes: Sequence[str], column: str) -> np.nd
     """Each cell's place among the classes, int64 [n]; MISSING for an empty one. An unknown class is an error."""
     number = {name: i for i, name in enumerate(classes)}
     return each_once(cells, lambda cell: MISSING if not cell else _place(cell, number, column), np.int64)
+
+
+def are_numbers(cells: Sequence[str]) -> bool:
+    """Whether all of them can be read as numbers."""
+    try:
+        return all(math.isfinite(float(cell)) for cell in cells)
+    except ValueError:
+        return False
 
 
 def each_once(cells: Sequence[str], make: Callable[[str], Any], dtype: Any) -> np.ndarray:

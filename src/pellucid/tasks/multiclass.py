@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from pellucid.core.errors import BadInput
 from pellucid.models.heads import Head
 from pellucid.tasks import metrics
-from pellucid.tasks.cells import numbered
+from pellucid.tasks.cells import are_numbers, numbered
 from pellucid.tasks.table import tasks
 from pellucid.tasks.task import MISSING, Columns, Task, Vocabulary
 
@@ -23,6 +23,7 @@ from pellucid.tasks.task import MISSING, Columns, Task, Vocabulary
     question="Which one of several classes is it?",
     source="Bridle 1990, softmax with cross entropy",
     labels="one column, a class a picture",
+    cells="classes",
 )
 def multiclass(
     vocabulary: Vocabulary,
@@ -41,6 +42,7 @@ def multiclass(
     classes = vocabulary.values[column]
     if len(classes) < 2:
         raise BadInput(f"column {column!r} holds one class alone, {classes[0]!r}", cure="add pictures of another")
+    _refuse_others(vocabulary, classes, column)
     if not 0 <= smoothing < 1:
         raise BadInput(f"smoothing is {smoothing}", cure="pass a share from 0 to below 1")
     counts = _counts(vocabulary, classes, column)
@@ -77,7 +79,36 @@ def multiclass(
         say=lambda decision: "unknown" if decision == MISSING else classes[int(decision)],
         metrics=metrics.EXCLUSIVE,
         primary="accuracy",
+        notes=_notes(classes, column),
     )
+
+
+#: More values than this, all of them numbers, are hardly classes; they are none with fewer items a value than these,
+#: where all are whole, and where some are fractions.
+MOST_NUMBERS, WHOLE, FRACTIONS = 20, 3, 5
+
+
+def _refuse_others(vocabulary: Vocabulary, classes: tuple[str, ...], column: str) -> None:
+    """Numbers that are measured, and cells of several tags, are no classes."""
+    if len(classes) > MOST_NUMBERS and are_numbers(classes) and vocabulary.rows < _least(classes) * len(classes):
+        what = f"column {column!r} holds {len(classes)} different numbers, with {vocabulary.rows} items too few of each"
+        raise BadInput(f"{what} to be classes", cure="did you mean --task regression?")
+    parts = [frozenset(tag.strip() for tag in cell.split(";")) for cell in classes]
+    if any(len(one) > 1 for one in parts) and len(frozenset().union(*parts)) < sum(map(len, parts)):
+        example = next(cell for cell in classes if ";" in cell)
+        what = f"column {column!r} holds several tags a cell ({example!r}), and a class would be their combination"
+        raise BadInput(what, cure="did you mean --task multilabel?")
+
+
+def _least(numbers: tuple[str, ...]) -> int:
+    return FRACTIONS if any(float(n) % 1 for n in numbers) else WHOLE
+
+
+def _notes(classes: tuple[str, ...], column: str) -> tuple[str, ...]:
+    if len(classes) > MOST_NUMBERS and are_numbers(classes) and _least(classes) == FRACTIONS:
+        told = f"column {column!r} holds {len(classes)} different numbers, each learnt as a class of its own"
+        return (f"{told}: did you mean --task regression?",)
+    return ()
 
 
 def _counts(vocabulary: Vocabulary, classes: tuple[str, ...], column: str) -> Tensor:

@@ -26,6 +26,7 @@ from pellucid.tasks.task import MISSING, Columns, Task, Vocabulary
     question="Which type is it and which make, several questions with one answer each?",
     source="Caruana 1997, multitask learning",
     labels="two columns or more, a class of each a picture; cells may be empty",
+    cells="classes",
 )
 def multigroup(
     vocabulary: Vocabulary,

@@ -31,6 +31,7 @@ COSTS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     question="How much is it?",
     source="Legendre 1805, least squares; Huber 1964",
     labels="one column of numbers, or several",
+    cells="numbers",
 )
 def regression(vocabulary: Vocabulary, *, loss: Literal["squared", "absolute", "huber"] = "squared") -> Task:
     """Numbers in the columns' own units, by squared, absolute or Huber's error.

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pellucid.core.registry import Registry
+from pellucid.data.sets.splitting import Cells
 
 #: Columns of a table, or what is told of places in the pictures, or the pictures alone (columns then serve to judge).
 Learns = Literal["labels", "masks", "boxes", "points", "pictures"]
@@ -19,13 +20,15 @@ Learns = Literal["labels", "masks", "boxes", "points", "pictures"]
 class TaskFacts:
     """question: what a person asks, in one sentence. source: the paper. labels: which columns it takes, in words.
 
-    learns: what its targets are made from. model: what it trains where nobody names a network.
+    learns: what its targets are made from. cells: what its columns hold, which decides how items are dealt to splits
+    and what is wrong with labels. model: what it trains where nobody names a network.
     """
 
     question: str
     source: str
     labels: str
     learns: Learns = "labels"
+    cells: Cells = "any"
     model: str = "efficientnet_lite0"
 
 

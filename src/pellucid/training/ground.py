@@ -12,6 +12,7 @@ from pellucid.data.sets.splitting import split_rows
 from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network
 from pellucid.models.small import NAMES
+from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Task
 from pellucid.training.examples import Store
 from pellucid.training.plan import Plan
@@ -43,7 +44,8 @@ class Ground:
     def split(self, seed: int) -> dict[str, np.ndarray]:
         """The items' numbers by split: the data's own splits, and where they name none, drawn with the seed."""
         if seed not in self._splits:
-            rows = split_rows(self.data, self.labels, shares=self.plan.shares, seed=seed)
+            cells = tasks[self.plan.task].facts.cells
+            rows = split_rows(self.data, self.labels, shares=self.plan.shares, seed=seed, cells=cells)
             if not len(rows["test"]):
                 cure = "give test a share (--shares 0.7,0.15,0.15), or name it in the data"
                 raise BadInput("no item is left to judge by", where=self.data.source, cure=cure)

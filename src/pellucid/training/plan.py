@@ -32,7 +32,7 @@ class Plan:
     0.1 for those that were pretrained, and 1 for those that begin anew.
     weight_decay: not for biases and norms. clip: the largest norm of the gradient. augment: names of ``augment``.
     patience: end after so many epochs without a better validation score. shares: of train, val and test where the
-    data do not say. seed: for everything that is drawn. precision: "auto" is mixed on CUDA and float32 elsewhere.
+    data do not say; whole numbers in proportion. seed: for everything that is drawn. precision: "auto" is mixed on CUDA and float32 elsewhere.
     watch: look for numbers that are not finite, and name who made the first.
     """
 
@@ -82,6 +82,9 @@ class Plan:
         for name in ("probe_epochs", "backbone_lr", "weight_decay", "seed"):
             if getattr(self, name) is not None and not getattr(self, name) >= 0:
                 raise BadInput(f"{name} is {getattr(self, name)}", cure="pass 0 or more")
+        whole = sum(self.shares)
+        if len(self.shares) == 3 and whole > 1 and all(share % 1 == 0 for share in self.shares):  # 70,15,15
+            object.__setattr__(self, "shares", tuple(share / whole for share in self.shares))
         if len(self.shares) != 3 or min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6 or not self.shares[0]:
             raise BadInput(f"shares are {self.shares}", cure="pass three that add up to 1, such as 0.7,0.15,0.15")
 

@@ -102,9 +102,9 @@ def prepare(
     often on the same items: False for data that were checked before, and what gives their pictures, read before.
     Raises BadInput that lists everything wrong with the data, with row numbers.
     """
-    learns = tasks[plan.task].facts.learns
+    learns, cells = tasks[plan.task].facts.learns, tasks[plan.task].facts.cells
     labels = _labels(data, plan, learns)
-    rows = split_rows(data, labels, shares=plan.shares, seed=plan.seed)
+    rows = split_rows(data, labels, shares=plan.shares, seed=plan.seed, cells=cells)
     if learns == "pictures":
         rows = normal_rows(data, rows, labels, plan.options)
     task = make_task(data, plan, labels, rows["train"])
@@ -112,7 +112,7 @@ def prepare(
     plan = resolved(plan, told)
     network = model if model is not None else opened(data, plan, task)
     kept = store(data, network.input)
-    problems = inspect(data, rows, told, each=kept.put, needs=(learns,)) if check else ()
+    problems = inspect(data, rows, told, each=kept.put, needs=(learns,), cells=cells) if check else ()
     notes = raise_or_warn(problems, data.source)
     leaks = Counter(problem.leak for problem in problems if problem.leak)
     own = model is not None and model.name == type(model.module).__name__

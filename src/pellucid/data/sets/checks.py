@@ -15,6 +15,7 @@ from pellucid.core.types import Sample
 from pellucid.data.dataset import Dataset, Problem
 from pellucid.data.sets import faults, marks
 from pellucid.data.sets.alike import Thumbnails
+from pellucid.data.sets.splitting import Cells
 
 #: How many problems, or rows of one kind of note, are listed; the others are counted.
 LISTED = 20
@@ -33,6 +34,7 @@ def inspect(
     *,
     each: Callable[[int, Sample], None] | None = None,
     needs: Collection[str] = (),
+    cells: Cells = "any",
 ) -> tuple[Problem, ...]:
     """What is wrong with the items, their labels and their splits; each picture is read once.
 
@@ -41,13 +43,16 @@ def inspect(
     item cannot be used. needs: which of "boxes", "points" and "masks" are learned, so that what is wrong with these
     is fatal.
 
-    Fatal are missing and unreadable files, one file with two labels, a group or file in two splits, and a class that
-    is in val or test and not in train; and pictures that are all of one and the same colour. Others are told: empty labels, classes with one example, the same picture in
-    two splits (see ``alike``), pictures of one colour, wrong boxes, points and masks that are not learned.
+    cells: what the columns hold, where the task says so.
+
+    Fatal are missing and unreadable files, one file with two labels, a group or file in two splits, a class that is in
+    val or test and not in train, and pictures that are all of one and the same colour. Others are told: empty labels,
+    classes with one example, the same picture in two splits (see ``alike``), pictures of one colour, wrong boxes,
+    points and masks that are not learned.
     """
     missing = faults.missing_files(data)
     found = [*data.problems, *missing.values(), *faults.contradictions(data, labels)]
-    found += faults.label_faults(data, labels, splits)
+    found += faults.label_faults(data, labels, splits, cells)
     found += faults.parted(data, splits) if splits is not None else ()
     thumbnails = Thumbnails(len(data)) if splits is not None else None
     flat: dict[int, bytes] = {}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 
 from pellucid.data.dataset import SPLITS, Dataset, Files, Problem
-from pellucid.data.sets.splitting import TENTH, separator_of, tokens
+from pellucid.data.sets.splitting import TENTH, Cells, separator_of, tokens
 
 
 def missing_files(data: Dataset) -> dict[int, Problem]:
@@ -53,14 +53,16 @@ def parted(data: Dataset, splits: Mapping[str, np.ndarray]) -> Iterator[Problem]
             yield Problem(data.row(other), told)
 
 
-def label_faults(data: Dataset, labels: Sequence[str], splits: Mapping[str, np.ndarray] | None) -> Iterator[Problem]:
+def label_faults(
+    data: Dataset, labels: Sequence[str], splits: Mapping[str, np.ndarray] | None, kind: Cells = "any"
+) -> Iterator[Problem]:
     """Empty labels, classes with one example, and classes that are not there to be learned."""
     for label in labels:
         cells = data.column(label)
-        exclusive = separator_of(cells) is None
+        exclusive = kind in ("classes", "numbers") or separator_of(cells) is None
         if exclusive:  # of tags, an empty cell says that there are none
             yield from (Problem(data.row(i), f"{label} is empty", fatal=False) for i, c in enumerate(cells) if not c)
-        said = [[t for _, t in own if not t.startswith(TENTH)] for own in tokens(data, [label])]
+        said = [[t for _, t in own if not t.startswith(TENTH)] for own in tokens(data, [label], kind)]
         counts = Counter(t for own in said for t in own)
         for name in sorted(t for t in counts if counts[t] == 1):
             where = data.row(next(i for i, own in enumerate(said) if name in own))

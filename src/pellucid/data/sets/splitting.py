@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -17,6 +18,9 @@ _SEPARATORS = (";", "|", ",")
 #: A cell that says that nobody looked.
 _UNKNOWN = "?"
 
+#: What a column holds: a class a cell, tags, numbers to be foretold; "any" is told by the cells themselves.
+Cells = Literal["any", "classes", "tags", "numbers"]
+
 #: Measured numbers are dealt by tenths of the items, as if each were a class.
 _TENTHS = 10
 
@@ -28,20 +32,26 @@ _FEW = 3
 
 
 def split_rows(
-    data: Dataset, labels: Sequence[str], *, shares: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0
+    data: Dataset,
+    labels: Sequence[str],
+    *,
+    shares: tuple[float, float, float] = (0.7, 0.15, 0.15),
+    seed: int = 0,
+    cells: Cells = "any",
 ) -> dict[str, np.ndarray]:
     """The items' numbers, in order, by "train", "val" and "test"; one of share 0 is empty.
 
     What the data say themselves (``data.split``) is kept, splits of other names too, and an empty cell is "train";
     a val or test that they lack is drawn from their train. Groups, and rows that name one file, are never parted.
     Each label has its share of every split (Sechidis et al. 2011; see ``_dealt``). The same seed gives the same
-    splits, in whatever order the items are listed. Raises BadInput where nothing is left to train on.
+    splits, in whatever order the items are listed. cells: what the labels' columns hold. Raises BadInput where
+    nothing is left to train on.
     """
     _check_shares(shares, data)
     given = [s or "train" for s in data.split] if data.split else ["train"] * len(data)
     rows = {name: np.flatnonzero([g == name for g in given]) for name in dict.fromkeys((*SPLITS, *given))}
     lacking = [k for k, name in enumerate(SPLITS) if k == 0 or not len(rows[name])]
-    parts = _dealt(_units(data, labels, rows["train"]), [shares[k] for k in lacking], seed)
+    parts = _dealt(_units(data, labels, rows["train"], cells), [shares[k] for k in lacking], seed)
     rows |= {SPLITS[k]: part for k, part in zip(lacking, parts, strict=True)}
     if not len(rows["train"]):
         cure = "name the split 'train' in the data, or give more items"
@@ -62,9 +72,9 @@ def folds(data: Dataset, labels: Sequence[str], k: int, seed: int = 0) -> list[t
     return [(np.setdiff1d(np.arange(len(data)), test), test) for test in tested]
 
 
-def tokens(data: Dataset, labels: Sequence[str]) -> list[tuple[tuple[str, str], ...]]:
+def tokens(data: Dataset, labels: Sequence[str], kind: Cells = "any") -> list[tuple[tuple[str, str], ...]]:
     """What each item is labelled with, as (column, tag or class or tenth); nothing where its cells are empty."""
-    cells = {label: _classes(data.column(label)) for label in labels}
+    cells = {label: _classes(data.column(label), kind) for label in labels}
     return [tuple(dict.fromkeys((label, t) for label, own in cells.items() for t in own[i])) for i in range(len(data))]
 
 
@@ -82,17 +92,26 @@ def _check_shares(shares: Sequence[float], data: Dataset) -> None:
         raise BadInput(f"the shares {', '.join(f'{s:g}' for s in shares)} make no splits", where=data.source, cure=cure)
 
 
-def _classes(cells: Sequence[str]) -> list[tuple[str, ...]]:
-    """The tags of each cell; in a column of measurements, the tenth in which a number lies that is hardly repeated."""
-    separator = separator_of(cells) or _SEPARATORS[0]
-    tags = [tuple(dict.fromkeys(t for t in _tags(c, separator) if t and t != _UNKNOWN)) for c in cells]
+def _classes(cells: Sequence[str], kind: Cells = "any") -> list[tuple[str, ...]]:
+    """The tags of each cell, or its class; in a column of measurements, the tenth in which the number lies.
+
+    Measurements are numbers that are to be foretold, or that are hardly repeated and not said to be classes.
+    """
+    if kind == "classes":
+        return [(c,) if c and c != _UNKNOWN else () for c in cells]
+    tags = _all_tags(cells)
     counts = Counter(c for c in cells if c)
     numbers = _numbers(counts)
-    if numbers is None or counts.total() >= _FEW * len(counts):
+    if numbers is None or (kind != "numbers" and counts.total() >= _FEW * len(counts)):
         return tags
     bounds = np.quantile(np.repeat(numbers, list(counts.values())), np.arange(1, _TENTHS) / _TENTHS)
     tenth = dict(zip(counts, np.searchsorted(bounds, numbers, side="right"), strict=True))
-    return [(f"{TENTH}{tenth[c]}",) if c and counts[c] < _FEW else own for c, own in zip(cells, tags, strict=True)]
+    return [(f"{TENTH}{tenth[c]}",) if c else () for c in cells]
+
+
+def _all_tags(cells: Sequence[str]) -> list[tuple[str, ...]]:
+    separator = separator_of(cells) or _SEPARATORS[0]
+    return [tuple(dict.fromkeys(t for t in _tags(c, separator) if t and t != _UNKNOWN)) for c in cells]
 
 
 def separator_of(cells: Sequence[str]) -> str | None:
@@ -116,9 +135,9 @@ def _numbers(texts: Iterable[str]) -> np.ndarray | None:
     return numbers if numbers.size and np.isfinite(numbers).all() else None
 
 
-def _units(data: Dataset, labels: Sequence[str], rows: np.ndarray) -> list[_Unit]:
+def _units(data: Dataset, labels: Sequence[str], rows: np.ndarray, cells: Cells = "any") -> list[_Unit]:
     """The groups among these items, ordered by their names, so that the order of the list does not matter."""
-    said = tokens(data, labels)
+    said = tokens(data, labels, cells)
     members: dict[tuple[str, str], list[int]] = {}
     for i in rows.tolist():
         group = data.group[i] if data.group else ""
