@@ -58,7 +58,7 @@ def test_a_ready_made_set_speaks_plainly(table: Path, tmp_path: Path, call: Call
         table, "--model", "perceptron:8x1", "--epochs", "1", "--seeds", "2", *words, "-o", tmp_path / "o"
     )
     assert code == 0, err
-    assert "a network for each, as large together" in out
+    assert "a network for each, same total" in out
     assert "not told apart" in out
     assert "Only 2 seeds" in err
     assert out.strip().splitlines()[-1].startswith("report: ")

@@ -217,7 +217,7 @@ def test_every_set_names_two_or_more_alternatives() -> None:
     for name, ready in SETS.items():
         own = Plan() if name == "transfer" else plan
         assert len(ready.alternatives(own)) >= 2, name
-    assert "a network for each, as large together" in SETS["multigroup"].alternatives(plan)
+    assert "a network for each, same total" in SETS["multigroup"].alternatives(plan)
     assert "a head for each" in SETS["multigroup"].alternatives(Plan())
     assert list(SETS["transfer"].alternatives(Plan(unfreeze_from="blocks.5")))[1] == "from blocks.5 on"
 

@@ -59,7 +59,7 @@ def compare_tasks(
     ] = "all",
     metric: Annotated[
         list[str] | None,
-        typer.Option("--metric", help="Repeatable; the task's first one is always there. \\[default: all]"),
+        typer.Option("--metric", help="Repeatable; the first one leads. \\[default: all of the task]"),
     ] = None,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path(
         "pellucid-compare-tasks"

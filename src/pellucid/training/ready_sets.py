@@ -49,7 +49,7 @@ def _apart(plan: Plan) -> Changes:
         return {"a head for each": {"networks": "separate"}}
     found: Changes = {"a network for each": {"networks": "separate"}}
     if _narrows(plan):
-        found["a network for each, as large together"] = {"networks": "separate_equal_total"}
+        found["a network for each, same total"] = {"networks": "separate_equal_total"}
     return found
 
 

@@ -45,8 +45,8 @@ def compare_tasks(
     ``ready_sets.SETS``), or by name what is different about each: fields of ``Plan`` and options of its task, or an
     ``Alternative`` with a training of its own. seeds: how many trainings each has; a seed draws split (where the data
     name no test items), order and initial weights, the same for all. against: "all" compares every pair, the name of
-    an alternative all others with it alone, which tests fewer differences and so finds smaller ones. metrics: names;
-    none: all of the task that are not of a single class. choices: what they have in common, as for ``pellucid.train``.
+    an alternative all others with it alone, which tests fewer differences and so finds smaller ones. metrics: names,
+    the first one leads; none: all of the task that are not of a single class. choices: what they have in common, as for ``pellucid.train``.
 
     Gives values/METRIC [alternative, seed], difference/METRIC and chance/METRIC [alternative, rival] (Holm-corrected
     for all pairs that were asked about), and a row of the table for each metric and alternative. Raises BadInput for
@@ -146,14 +146,12 @@ def _check(outcome: Outcome, way: Alternative, data: Dataset, items: int) -> Non
 
 
 def _with_metrics(judge: Task, names: Sequence[str]) -> Task:
-    """The judge with these metrics, its primary one first; without names those that are not of one class alone."""
+    """The judge with these metrics, the first one leading; without names those that are not of one class alone."""
     for name in names:
         if name not in judge.metrics:
             raise BadInput(f"the task {judge.kind} has no metric {name!r}", cure=near(name, judge.metrics))
-    chosen = names or [name for name in judge.metrics if ":" not in name]
-    primary = judge.primary if judge.primary in chosen or not names else names[0]
-    ordered = sorted(dict.fromkeys([primary, *chosen]), key=lambda name: name != primary)
-    return dataclasses.replace(judge, primary=primary, metrics={name: judge.metrics[name] for name in ordered})
+    chosen = names or [judge.primary, *(name for name in judge.metrics if ":" not in name)]
+    return dataclasses.replace(judge, primary=chosen[0], metrics={name: judge.metrics[name] for name in chosen})
 
 
 def judged(

@@ -292,7 +292,7 @@ def _draw_matrix(axes: Axes, view: View, metric: str, order: Sequence[str], *, w
     axes.set_yticks(range(count), names, fontsize=9 if written else 8.5, color="#222222", parse_math=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    title(axes, f"{printable(spoken(metric), 30)}: row against column\n+ really better, − worse, = not told apart")
+    title(axes, f"{printable(spoken(metric), 30)}\nrow really + better, − worse, = neither")
 
 
 def _legend(view: View, metrics: Sequence[str]) -> list[Line2D]:
