@@ -199,13 +199,13 @@ def test_shares_stay_between_nothing_and_all() -> None:
 
 def test_the_curve_climbs_and_its_bend_is_found() -> None:
     sizes = world(0, 400)
-    tried = climb(sizes, 12, update="median", restarts=2, seed=0)
+    tried = climb(sizes, 9, 12, update="median", restarts=5, seed=0)
     curve = np.array([each.average_iou for each in tried])
     assert [len(each) for each in tried] == list(range(1, 13))
     assert (np.diff(curve) >= 0).all()
     assert knee_of(curve) in (3, 4)
     few = np.repeat(world(0, 4), 10, 0)
-    assert len(climb(few, 12, update="median", restarts=2, seed=0)) == 4
+    assert len(climb(few, 4, 12, update="median", restarts=2, seed=0)) == 4
     assert knee_of(np.array([0.1, 0.5, 0.9, 0.9, 0.9])) == 3
     assert knee_of(np.array([0.5, 0.5, 0.5])) == 3
     assert knee_of(np.array([0.5])) == 1

@@ -42,7 +42,7 @@ def anchors(
         int | None, typer.Option(help="The detector's, over which anchors are split by area. \\[default: 3]")
     ] = None,
     most: Annotated[int, typer.Option(help="How far the curve of the average IoU goes.")] = 15,
-    restarts: Annotated[int, typer.Option(help="Starts, of which the best is kept.")] = 10,
+    restarts: Annotated[int, typer.Option(help="Starts, of which the best is kept.")] = 20,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("pellucid-anchors"),
     seed: Annotated[int, typer.Option(help="For everything that is drawn at random.")] = 0,
     as_json: chosen.Json = False,
@@ -71,7 +71,7 @@ def _facts(options: Mapping[str, Any], data: str) -> dict[str, Any]:
 
 
 def _python(data: str, k: int, given: Mapping[str, Any]) -> str:
-    usual = {"size": None, "squeeze": False, "update": "median", "levels": None, "most": 15, "restarts": 10, "seed": 0}
+    usual = {"size": None, "squeeze": False, "update": "median", "levels": None, "most": 15, "restarts": 20, "seed": 0}
     said = [repr(data), *([f"k={k}"] if k != 9 else [])]
     said += [f"{name}={value!r}" for name, value in given.items() if value != usual[name]]
     return f"import pellucid\n\nv = pellucid.anchors({', '.join(said)})\nv.show()"

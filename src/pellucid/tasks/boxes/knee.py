@@ -8,17 +8,22 @@ from pellucid.core.progress import track
 from pellucid.tasks.boxes.anchors import Anchors, Update, different, draw, fit_anchors
 from pellucid.tasks.boxes.iou import nearest
 
+#: Of so many starts one is made where nobody asked for that number of anchors.
+_FEWER = 5
 
-def climb(sizes: np.ndarray, most: int, *, update: Update, restarts: int, seed: int) -> list[Anchors]:
-    """Anchors for 1 … ``most``, or as many as there are different sizes; fitted on a draw of many boxes, judged on all.
 
-    Each number starts also from the anchors before and the box that they serve worst, so the curve does not fall.
+def climb(sizes: np.ndarray, k: int, most: int, *, update: Update, restarts: int, seed: int) -> list[Anchors]:
+    """Anchors for 1 … ``most``, or as many as there are different sizes, fitted on a draw of many boxes, judged on all.
+
+    The k that are asked for have all their starts, the others some. Each number begins also at the anchors before and
+    the box that they serve worst, so the curve does not fall.
     """
     drawn = draw(sizes, np.random.default_rng(seed))
     found: list[Anchors] = []
-    for k in track(range(1, min(most, different(drawn)) + 1), "fitting anchors"):
+    for count in track(range(1, min(most, different(drawn)) + 1), "fitting anchors"):
         begin = _with_worst(drawn, found[-1].sizes) if found else None
-        fit = fit_anchors(drawn, k, update=update, restarts=restarts, seed=seed + k, begin=begin)
+        starts = restarts if count == k else -(-restarts // _FEWER)
+        fit = fit_anchors(drawn, count, update=update, restarts=starts, seed=seed + count, begin=begin)
         found.append(Anchors.of(sizes, fit.sizes))
     return found
 

@@ -24,7 +24,7 @@ def anchors(
     update: Update = "median",
     levels: int | None = None,
     most: int = 15,
-    restarts: int = 10,
+    restarts: int = 20,
     seed: int = 0,
 ) -> View:
     """Anchors for a detector, by K-means with the distance 1 − IoU on the boxes' widths and heights.
@@ -58,7 +58,7 @@ def _fitted(
 ) -> tuple[Anchors, list[Anchors]]:
     """The anchors, and those for 1, 2, 3 …, of which they are one."""
     fit_anchors(sizes, k, update=update, restarts=1, seed=seed)  # what cannot be is told before the long work
-    tried = climb(sizes, max(most, k), update=update, restarts=restarts, seed=seed)
+    tried = climb(sizes, k, max(most, k), update=update, restarts=restarts, seed=seed)
     if k > len(tried):  # of very many boxes only few are different, and not all of those were drawn
         return fit_anchors(sizes, k, update=update, restarts=restarts, seed=seed), tried
     fit = fit_anchors(sizes, k, update=update, restarts=0, seed=seed, begin=tried[k - 1].sizes)
