@@ -12,20 +12,24 @@ DRAWS = 1000
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure, the 95 % percentile interval around it, and its values under all draws (NaN: none)."""
+    """A figure, the 95 % percentile interval around it, and its values under all draws (NaN: none).
+
+    ends: of the interval, where they are known better than from the draws.
+    """
 
     value: float
     draws: np.ndarray
+    ends: tuple[float, float] | None = None
 
     @property
     def low(self) -> float:
         """The interval's lower end."""
-        return self._percentile(2.5)
+        return self._percentile(2.5) if self.ends is None else self.ends[0]
 
     @property
     def high(self) -> float:
         """The interval's upper end."""
-        return self._percentile(97.5)
+        return self._percentile(97.5) if self.ends is None else self.ends[1]
 
     def _percentile(self, percent: float) -> float:
         known = self.draws[~np.isnan(self.draws)]

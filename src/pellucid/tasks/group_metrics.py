@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from pellucid.tasks import metrics
+from pellucid.tasks.metrics import of_known
 from pellucid.tasks.task import MISSING, Metric
 
 Compute = Callable[[np.ndarray, np.ndarray, np.ndarray], float]
@@ -37,15 +39,20 @@ def group_metrics(names: Sequence[str], widths: Sequence[int]) -> dict[str, Metr
         return lambda t, p, d: _mean([one(t, p, d) for one in each])
 
     found = {
-        "mean_accuracy": Metric(mean(metrics.accuracy), "the mean of the groups' shares decided right"),
-        "subset_accuracy": Metric(subset_accuracy, "the share of pictures with all groups right"),
+        "mean_accuracy": Metric(mean(metrics.accuracy), "the mean of the groups' shares decided right", of=of_known),
+        "subset_accuracy": Metric(subset_accuracy, "the share of pictures with all groups right", of=of_known),
         "log_loss": Metric(mean(metrics.log_loss), "the mean of the groups' mean −log p(right class)", higher=False),
     }
     for i, name in enumerate(names):
-        found[f"accuracy: {name}"] = Metric(of(metrics.accuracy, i), f"the share of pictures with {name} right")
+        words = f"the share of pictures with {name} right"
+        found[f"accuracy: {name}"] = Metric(of(metrics.accuracy, i), words, of=partial(_of_group, i))
     for i, name in enumerate(names):
         found[f"macro_f1: {name}"] = Metric(of(metrics.macro_f1, i), f"the mean of the F1 of the classes of {name}")
     return found
+
+
+def _of_group(group: int, truth: np.ndarray, decisions: np.ndarray) -> int:
+    return of_known(truth[:, group], decisions[:, group])
 
 
 def _mean(values: list[float]) -> float:

@@ -82,14 +82,18 @@ def label_metrics(labels: Sequence[str]) -> dict[str, Metric]:
     """All of them, with each label's average precision."""
     return {
         "mean_average_precision": Metric(mean_average_precision, "mAP, the mean of the labels' average precision"),
-        "subset_accuracy": Metric(subset_accuracy, "the share of pictures with all labels right"),
+        "subset_accuracy": Metric(subset_accuracy, "the share of pictures with all labels right", of=_of_known),
         "macro_f1": Metric(macro_f1, "the mean of the labels' F1"),
         "micro_f1": Metric(micro_f1, "F1 over all labels of all pictures together"),
         "picture_f1": Metric(item_f1, "the mean of the pictures' F1"),
-        "hamming_loss": Metric(hamming_loss, "the share of labels decided wrong", higher=False),
+        "hamming_loss": Metric(hamming_loss, "the share of labels decided wrong", higher=False, of=_of_known),
         "log_loss": Metric(log_loss, "the mean of −log p(what is true of a label)", higher=False),
         **{f"average_precision: {name}": _of_label(i, name) for i, name in enumerate(labels)},
     }
+
+
+def _of_known(truth: np.ndarray, decisions: np.ndarray) -> int:
+    return int((~np.isnan(truth)).any(1).sum())
 
 
 def _of_label(label: int, name: str) -> Metric:

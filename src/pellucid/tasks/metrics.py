@@ -47,11 +47,35 @@ def log_loss(truth: np.ndarray, probabilities: np.ndarray, decisions: np.ndarray
     return float(-np.log(np.clip(given, 1e-12, None)).mean())
 
 
+# -- of how many items each of these is a share ----------------------------------------------------
+
+
+def of_known(truth: np.ndarray, decisions: np.ndarray) -> int:
+    """Items with a label, of which accuracy is a share."""
+    known = truth != MISSING
+    return int((known if known.ndim == 1 else known.any(1)).sum())
+
+
+def of_rarest(truth: np.ndarray, decisions: np.ndarray) -> int:
+    """Items of the rarest class that is there: what means over classes rest on."""
+    return int(np.unique(truth[truth != MISSING], return_counts=True)[1].min(initial=len(truth)))
+
+
+def of_positive(truth: np.ndarray, decisions: np.ndarray) -> int:
+    """Items of the positive class."""
+    return int((truth == 1).sum())
+
+
+def of_said(truth: np.ndarray, decisions: np.ndarray) -> int:
+    """Items that were taken for the positive class."""
+    return int(((decisions == 1) & (truth != MISSING)).sum())
+
+
 #: For classes that exclude each other: truth int [n], probabilities [n, classes], decisions int [n].
 EXCLUSIVE = {
-    "accuracy": Metric(accuracy, "the share of pictures decided right"),
-    "balanced_accuracy": Metric(balanced_accuracy, "the mean of the classes' shares decided right"),
-    "macro_f1": Metric(macro_f1, "the mean of the classes' F1"),
+    "accuracy": Metric(accuracy, "the share of pictures decided right", of=of_known),
+    "balanced_accuracy": Metric(balanced_accuracy, "the mean of the classes' shares decided right", of=of_rarest),
+    "macro_f1": Metric(macro_f1, "the mean of the classes' F1", of=of_rarest),
     "log_loss": Metric(log_loss, "the mean of −log p(right class)", higher=False),
 }
 
@@ -122,13 +146,13 @@ def expected_cost(false_positive: float, false_negative: float) -> Metric:
 
 #: For two classes: truth int [n], probabilities [n, 2], decisions int [n]; 1 is the positive class.
 BINARY = {
-    "accuracy": Metric(accuracy, "the share of pictures decided right"),
-    "balanced_accuracy": Metric(balanced_accuracy, "the mean of the two classes' shares decided right"),
-    "f1": Metric(f1, "F1, the harmonic mean of precision and recall"),
-    "precision": Metric(precision, "the share of what was taken for positive that is"),
-    "recall": Metric(recall, "the share of positive pictures that were found"),
-    "auroc": Metric(auroc, "how often a positive picture is more probable than a negative one"),
-    "average_precision": Metric(average_precision, "the mean of the precision over all recalls"),
+    "accuracy": Metric(accuracy, "the share of pictures decided right", of=of_known),
+    "balanced_accuracy": Metric(balanced_accuracy, "the mean of the two classes' shares decided right", of=of_rarest),
+    "f1": Metric(f1, "F1, the harmonic mean of precision and recall", of=of_positive),
+    "precision": Metric(precision, "the share of what was taken for positive that is", of=of_said),
+    "recall": Metric(recall, "the share of positive pictures that were found", of=of_positive),
+    "auroc": Metric(auroc, "how often a positive picture is more probable than a negative one", of=of_rarest),
+    "average_precision": Metric(average_precision, "the mean of the precision over all recalls", of=of_positive),
     "brier": Metric(brier, "the mean of (p − y)²", higher=False),
     "log_loss": Metric(log_loss, "the mean of −log p(right class)", higher=False),
     "calibration_error": Metric(calibration_error, "how far p is from the share that is positive", higher=False),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from pellucid.tasks.metrics import accuracy, confusion, log_loss
+from pellucid.tasks.metrics import accuracy, confusion, log_loss, of_known
 from pellucid.tasks.task import MISSING, Metric
 
 #: A function of the table [truth, decision] of counts and of the places of the levels.
@@ -24,7 +24,7 @@ def ordinal_metrics(places: np.ndarray, unit: str = "levels") -> dict[str, Metri
         "macro_mae": of(macro_mae, f"the mean of the levels' own mean distances, in {unit}"),
         "mse": of(mse, f"mean squared distance, in {unit}²"),
         "qwk": of(qwk, "quadratic weighted kappa: 1 less the squared errors over those of chance", higher=True),
-        "accuracy": Metric(accuracy, "the share of pictures decided right"),
+        "accuracy": Metric(accuracy, "the share of pictures decided right", of=of_known),
         "off_by_one": of(off_by_one, "the share of pictures decided right or as a neighbour", higher=True),
         "spearman": of(spearman, "the correlation of the ranks of truth and decision", higher=True),
         "kendall": of(kendall, "Kendall's τ-b: pairs in the right order less those in the wrong one", higher=True),

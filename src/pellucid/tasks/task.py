@@ -58,11 +58,13 @@ class Vocabulary:
 class Metric:
     """How good decisions are. compute: ``compute(truth, probabilities, decisions)`` → a number, all three numpy arrays
     [n, …] as the task makes them; NaN where it is not defined. higher: whether more is better. words: what it is.
+    of: of a score from 0 to 1, truth and decisions → by how many items it could have been less than perfect.
     """
 
     compute: Callable[[np.ndarray, np.ndarray, np.ndarray], float]
     words: str
     higher: bool = True
+    of: Callable[[np.ndarray, np.ndarray], int] | None = None
 
 
 @dataclass(frozen=True)

@@ -32,8 +32,8 @@ class Plan:
     0.1 for those that were pretrained, and 1 for those that begin anew.
     weight_decay: not for biases and norms. clip: the largest norm of the gradient. augment: names of ``augment``.
     patience: end after so many epochs without a better validation score. shares: of train, val and test where the
-    data do not say; whole numbers in proportion. seed: for everything that is drawn. precision: "auto" is mixed on CUDA and float32 elsewhere.
-    watch: look for numbers that are not finite, and name who made the first.
+    data do not say, or whole numbers in proportion. seed: for everything that is drawn. precision: "auto" is mixed on
+    CUDA and float32 elsewhere. watch: look for numbers that are not finite, and name who made the first.
     """
 
     task: str = "multiclass"

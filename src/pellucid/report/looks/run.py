@@ -160,7 +160,7 @@ def interval_words(row: Mapping[str, Any]) -> str:
 
 def perfect_words(row: Mapping[str, Any]) -> str:
     """What no mistake among so many items says: a bootstrap of these knows no other (the rule of three)."""
-    if "accuracy" not in row["metric"] or not row["value"] == row["value_low"] == 1.0:
+    if "accuracy" not in row["metric"] or not row["value"] == row["value_high"] == 1.0:
         return ""
     bound = percent(min(1.0, 3 / row["items"]))
     return f" No mistake among them: with 95 % confidence fewer than {bound} of such items are mistaken (3/N)."
