@@ -121,7 +121,10 @@ def test_resume_needs_the_folder_alone(data: Path, call: Call, monkeypatch: pyte
     assert Run.open("runs/a").done
     code, _, err = call("--resume", "--out", "runs/a", "--lr", "0.02")
     assert code == 2
-    assert "not those that it was begun with" in err
+    assert "the choices changed (lr: 0.01 → 0.02)" in err
+    code, _, err = call(data, "--resume", "--out", "runs/none")
+    assert code == 2
+    assert "nothing to resume" in err
 
 
 # -- mistakes -------------------------------------------------------------------------------------

@@ -205,8 +205,8 @@ def interrupted(folder: Path) -> None:
 
 def test_other_data_or_choices_are_refused(tmp_path: Path) -> None:
     interrupted(tmp_path / "run")
-    with pytest.raises(BadInput, match="not those that it was begun with"):
-        train(stripes(), out=tmp_path / "run", resume=True, **{**CHOICES, "lr": 0.02})
+    with pytest.raises(BadInput, match=r"the choices changed \(lr: 0.01 → 0.02\)"):
+        train(tmp_path / "no data are read", out=tmp_path / "run", resume=True, **{**CHOICES, "lr": 0.02})
     with pytest.raises(BadInput, match="not those that it was begun with"):
         train(stripes(84), out=tmp_path / "run", resume=True, **CHOICES)
     changed = stripes()

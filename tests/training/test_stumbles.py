@@ -13,9 +13,13 @@ import torch
 import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Stack
+from pellucid.training.nonfinite import NonFinite
 from pellucid.training.plan import Plan
+from pellucid.training.runs import Run
+from pellucid.training.scoring import scored
 from pellucid.training.setup import prepare
 from pellucid.training.train import train
+from tasks.labelled import task
 from training.learnable import stripes, undrawn  # noqa: F401  (a fixture)
 
 SMALL: dict[str, Any] = {"model": "small_cnn:4", "epochs": 3, "batch": 16, "lr": 0.01}
@@ -102,3 +106,57 @@ def test_shares_may_be_whole_numbers() -> None:
     assert Plan(shares=(2, 1, 1)).shares == (0.5, 0.25, 0.25)
     with pytest.raises(BadInput, match="pass three"):
         Plan(shares=(0.0, 1.0, 0.0))
+
+
+def test_no_mistake_among_few_has_an_interval_all_the_same() -> None:
+    made = task("multiclass", {"kind": ["a", "b"] * 12})
+    truth = np.arange(24) % 2
+    found = scored(made, truth, np.eye(2)[truth])
+    assert (found["accuracy"].low, found["accuracy"].high) == (pytest.approx(0.05 ** (1 / 24)), 1.0)
+    assert found["balanced_accuracy"].low == pytest.approx(0.05 ** (1 / 12))  # its rarer class has twelve items
+    nothing = scored(made, truth, np.eye(2)[1 - truth])
+    assert (nothing["accuracy"].low, nothing["accuracy"].high) == (0.0, pytest.approx(1 - 0.05 ** (1 / 24)))
+    grouped = scored(made, truth, np.eye(2)[truth], groups=[f"group {i // 4}" for i in range(24)])
+    assert grouped["accuracy"].low == pytest.approx(0.05 ** (1 / 6))
+    one = np.eye(2)[np.where(np.arange(24) == 3, 1 - truth, truth)]
+    assert scored(made, truth, one)["accuracy"].ends is None
+
+
+def test_so_many_in_a_hundred_intervals_hold_the_truth() -> None:
+    rng, held = np.random.default_rng(0), 0
+    made = task("multiclass", {"kind": ["a", "b"] * 12})
+    for right in rng.random((100, 24)) < 0.9:
+        truth = np.zeros(24, int)
+        found = scored(made, truth, np.eye(2)[np.where(right, 0, 1)], draws=100)["accuracy"]
+        held += found.low <= 0.9 <= found.high
+    assert held > 88
+
+
+def test_a_learning_rate_that_is_far_too_large_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NonFinite, match=r"epoch \d, step \d: \w+ pass: .*; lr is 1e\+30, which is the likely cause"):
+        train(stripes(), out=tmp_path / "run", **{**SMALL, "lr": 1e30})
+
+
+def test_lost_weights_and_runs_that_are_not_there_are_told_as_such(tmp_path: Path) -> None:
+    run = train(stripes(40), out=tmp_path / "stripes", **SMALL)
+    (run.folder / "best.safetensors").unlink()
+    with pytest.raises(BadInput, match=r"best\.safetensors is missing; restore it, or copy last\.safetensors"):
+        _ = run.network
+    for use in (Run.open, lambda folder: pellucid.open(f"run:{folder}")):
+        with pytest.raises(BadInput, match="no such folder; did you mean 'stripes'"):
+            use(tmp_path / "stripe")
+
+
+def test_what_a_data_set_may_be_may_be_trained_on(tmp_path: Path) -> None:
+    own = stripes(40)
+    arrays = {"x": np.stack([own[i].array for i in range(40)]), "y": np.arange(40) % 2}
+    assert train(arrays, out=tmp_path / "run", **SMALL).done
+
+
+def test_a_run_that_goes_on_names_the_choices_that_changed(tmp_path: Path) -> None:
+    run = train(stripes(40), out=tmp_path / "run", **SMALL)
+    train(stripes(40), out=run.folder, resume=True, **SMALL)
+    with pytest.raises(BadInput, match=r"the choices changed \(epochs: 3 → 5; batch: 16 → 8\)"):
+        train("data that nobody reads", out=run.folder, resume=True, **{**SMALL, "epochs": 5, "batch": 8})
+    with pytest.raises(BadInput, match="nothing to resume"):
+        train(stripes(40), out=tmp_path / "new", resume=True, **SMALL)

@@ -66,6 +66,10 @@ def train(
     if resume and overwrite:
         raise BadInput("--resume and --overwrite at once", cure="leave one of them away")
     plan, source = _plan(choices, data, folder, resume=resume)
+    if resume:
+        from pellucid.training.runs import refuse_changes
+
+        refuse_changes(folder, plan)
     opened = choices.open(source)
     if dry_run:
         _dry_run(opened, plan, as_json=as_json)
@@ -91,6 +95,9 @@ def _plan(choices: Choices, data: str | None, folder: Path, *, resume: bool) -> 
         if data is None:
             raise BadInput("no data were named", cure="pass DATA, a folder or a table")
         return choices.plan(), data
+    if not (folder / "config.toml").is_file():
+        cure = "leave --resume away to begin, or name the run's folder with --out"
+        raise BadInput("nothing to resume: no run was begun here", where=folder, cure=cure)
     from pellucid.training.plan import Plan
     from pellucid.training.runs import Run
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,7 +26,7 @@ from pellucid.tasks.task import Task
 from pellucid.training.answering import assess, assessed
 from pellucid.training.clipping import norm_of
 from pellucid.training.examples import Codes, Examples
-from pellucid.training.nonfinite import CLIP, SHRINK, NonFinite
+from pellucid.training.nonfinite import CLIP, SHRINK, NonFinite, NonFiniteWarning
 from pellucid.training.plan import Plan
 from pellucid.training.transfer import Learners, freeze, groups, training_mode
 from pellucid.training.watch import watch
@@ -39,6 +40,9 @@ _OPTIMIZERS: dict[str, Callable[..., torch.optim.Optimizer]] = {
     "adam": lambda groups: torch.optim.Adam(groups, fused=True),
     "sgd": lambda groups: torch.optim.SGD(groups, momentum=MOMENTUM, nesterov=True, fused=True),
 }
+
+#: Learning rates beyond these break any network, sooner or later.
+LARGE = {"adamw": 0.1, "adam": 0.1, "sgd": 1.0}
 
 #: What helps, as lines of somebody's own loop, and as choices of this one.
 _CURES = {SHRINK: "init='he' (--init he), a smaller lr, or clip=1 (--clip 1)", CLIP: "clip=1 (--clip 1)"}
@@ -161,17 +165,24 @@ class Loop:
         Where every gradient is finite and only their norm is too large for its type, the training goes on.
         """
         where = f"epoch {self.state.epoch + 1}, step {self.state.step + 1}"
-        with untouched_buffers(self.module), watch(self.module, action="raise"):
+        with untouched_buffers(self.module), warnings.catch_warnings(), watch(self.module, action="raise"):
+            warnings.simplefilter("ignore", NonFiniteWarning)  # large numbers are expected here
             self.optimizer.zero_grad(set_to_none=True)
             try:
                 self._loss(places)[0].backward()
             except NonFinite as found:
                 told = found.what.removeprefix("step 1, ")  # which is this one's own only step
                 cure = found.finding.cure if found.finding else found.cure
-                raise NonFinite(told, where=where, cure=_CURES.get(cure, cure)) from found
+                raise NonFinite(told, where=where, cure=self._rate_is_large() or _CURES.get(cure, cure)) from found
         if not math.isfinite(loss):
-            cure = "see pellucid health, lower lr, or clip the gradient (--clip 1)"
+            cure = self._rate_is_large() or "see pellucid health, lower lr, or clip the gradient (--clip 1)"
             raise PellucidError("the loss is not finite", where=where, cure=cure)
+
+    def _rate_is_large(self) -> str:
+        """The cure where the learning rate is to blame before all else; "" where it is not."""
+        rate = max(self._rates)
+        large = rate > LARGE[self.plan.optimizer]
+        return f"lr is {rate:g}, which is the likely cause: try 0.001 (--lr 0.001), or --lr find" if large else ""
 
     # -- epochs -------------------------------------------------------------------------------------
 

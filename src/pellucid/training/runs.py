@@ -35,7 +35,7 @@ from pellucid.core.files import whole_file
 from pellucid.core.types import View
 from pellucid.models.network import Network
 from pellucid.models.open import open
-from pellucid.models.sources.run_ import read_run
+from pellucid.models.sources.run_ import no_folder, read_run
 from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Task, Vocabulary
 from pellucid.training.fit import Loop, Row, State
@@ -182,7 +182,9 @@ def is_run(folder: Path) -> bool:
 def read_config(folder: Path) -> dict[str, Any]:
     """config.toml of a run; raises BadInput where there is none, or it cannot be read."""
     path = folder / CONFIG
-    if not folder.is_dir() or not path.is_file():
+    if not folder.is_dir():
+        raise no_folder(folder)
+    if not path.is_file():
         cure = "name a folder that pellucid train has written"
         raise BadInput("this is no run: there is no config.toml in it", where=folder, cure=cure)
     try:
@@ -319,6 +321,26 @@ def read_state(folder: Path, loop: Loop, mark: str) -> None:
                 own[name] = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
     loop.scaler.load_state_dict(scaler)
     loop.state = State(**told, seen=tensors["seen"])
+
+
+def refuse_changes(folder: Path, plan: Plan) -> None:
+    """Raise BadInput that names the choices which are not those that a run was begun with.
+
+    What a plan leaves open (None, no labels) was filled in then, and is no change.
+    """
+    old, new = Plan.of(read_config(folder).get("plan", {})), plan
+    open_ones = {"labels": (), "weights": "default"}
+    open_ones |= dict.fromkeys(("unfreeze_from", "epochs", "backbone_lr"))
+    changed = [
+        f"{name}: {getattr(old, name)} → {getattr(new, name)}"
+        for name in (field.name for field in dataclasses.fields(Plan))
+        if getattr(old, name) != getattr(new, name)
+        and not (name in open_ones and getattr(new, name) == open_ones[name])
+        and name != "device"
+    ]
+    if changed:
+        cure = "go on with the same choices, or train into a new --out"
+        raise BadInput(f"the choices changed ({'; '.join(changed)})", where=folder, cure=cure)
 
 
 def mark_of(setup: Setup, keys: Sequence[str]) -> str:

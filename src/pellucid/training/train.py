@@ -19,8 +19,7 @@ from torch import Tensor, nn
 
 from pellucid.core import late
 from pellucid.core.errors import BadInput
-from pellucid.data.dataset import Dataset
-from pellucid.data.sets.opening import open_dataset
+from pellucid.data.sets.opening import Source, open_dataset
 from pellucid.models.heads import OWN
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.open import open as open_network
@@ -125,7 +124,7 @@ def found_rate(network: Network, setup: Setup, train: Examples | Codes, chosen: 
 
 
 def train(
-    data: Dataset | str | os.PathLike[str],
+    data: Source,
     *,
     out: str | os.PathLike[str] = "runs/run",
     model: str | nn.Module | Network | None = None,
@@ -150,7 +149,9 @@ def train(
     folder = Path(out).expanduser()
     plan, own = _plan(model, choices)
     _check_place(folder, resume=resume, overwrite=overwrite)
-    opened = data if isinstance(data, Dataset) else open_dataset(os.fspath(data))
+    if resume:
+        runs.refuse_changes(folder, plan)
+    opened = open_dataset(data)
     setup = prepare(opened, plan, model=own)
     if on_setup is not None:
         on_setup(setup)
@@ -186,7 +187,7 @@ def _check_place(folder: Path, *, resume: bool, overwrite: bool) -> None:
         cure = "choose another --out, or --overwrite" + ("" if done else ", or go on with --resume")
         raise BadInput(f"there is {'a finished' if done else 'an interrupted'} run here", where=folder, cure=cure)
     if resume and not there:
-        raise BadInput("there is no run to go on with", where=folder, cure="leave --resume out")
+        raise BadInput("nothing to resume: no run was begun here", where=folder, cure="leave --resume out")
 
 
 def _begin(folder: Path, setup: Setup, keys: Sequence[str], *, overwrite: bool) -> None:

@@ -7,14 +7,14 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from pellucid.core.errors import BadInput
+from pellucid.core.errors import BadInput, near
 from pellucid.models.heads import Head, with_head
 from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network
 from pellucid.models.sources.table import Request, open_named, sources
 from pellucid.models.weights import load_by_name, read_state_dict
 
-WEIGHTS = "best.safetensors"
+WEIGHTS, LAST = "best.safetensors", "last.safetensors"
 
 
 @sources.register("run", names=lambda: ())
@@ -50,11 +50,23 @@ def read_run(name: str, own: Network | None = None, *, architecture: str | None 
     return dataclasses.replace(network, name=f"run:{name}", weights=WEIGHTS, groups=groups, **facts)
 
 
+def no_folder(folder: Path) -> BadInput:
+    """The error for a run that is not there, with the runs beside whose names are near."""
+    beside = sorted(p.parent.name for p in folder.parent.glob("*/config.toml")) if folder.parent.is_dir() else []
+    cure = near(folder.name, beside) if beside else "name a folder that pellucid train has written"
+    return BadInput("there is no such folder", where=folder, cure=cure)
+
+
 def _told(folder: Path) -> dict[str, Any]:
     path = folder / "config.toml"
+    if not folder.is_dir():
+        raise no_folder(folder)
     if not path.is_file():
         cure = "name a folder that pellucid train has written"
         raise BadInput("this is no run: there is no config.toml in it", where=folder, cure=cure)
+    if not (folder / WEIGHTS).is_file() and (folder / LAST).is_file():
+        cure = f"restore it, or copy {LAST}, the last epoch's, to that name"
+        raise BadInput(f"{WEIGHTS} is missing", where=folder, cure=cure)
     if not (folder / WEIGHTS).is_file():
         cure = "let it train to the end of its first epoch (pellucid train … --resume)"
         raise BadInput("this run has no weights yet", where=folder, cure=cure)
