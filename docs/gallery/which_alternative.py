@@ -7,7 +7,6 @@ import numpy as np
 import pellucid
 from pellucid.data.dataset import Dataset, Stack
 
-
 METRICS = ("subset_accuracy", "picture_f1", "hamming_loss")
 
 

@@ -46,7 +46,8 @@ def compare_tasks(
     ``Alternative`` with a training of its own. seeds: how many trainings each has; a seed draws split (where the data
     name no test items), order and initial weights, the same for all. against: "all" compares every pair, the name of
     an alternative all others with it alone, which tests fewer differences and so finds smaller ones. metrics: names,
-    the first one leads; none: all of the task that are not of a single class. choices: what they have in common, as for ``pellucid.train``.
+    the first one leads; none: all of the task that are not of a single class. choices: what they have in common, as
+    for ``pellucid.train``.
 
     Gives values/METRIC [alternative, seed], difference/METRIC and chance/METRIC [alternative, rival] (Holm-corrected
     for all pairs that were asked about), and a row of the table for each metric and alternative. Raises BadInput for
