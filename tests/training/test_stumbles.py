@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Stack
+from pellucid.report.looks.prediction import words
+from pellucid.report.looks.run import metric_name
 from pellucid.training.nonfinite import NonFinite
 from pellucid.training.plan import Plan
 from pellucid.training.runs import Run
@@ -160,3 +163,29 @@ def test_a_run_that_goes_on_names_the_choices_that_changed(tmp_path: Path) -> No
         train("data that nobody reads", out=run.folder, resume=True, **{**SMALL, "epochs": 5, "batch": 8})
     with pytest.raises(BadInput, match="nothing to resume"):
         train(stripes(40), out=tmp_path / "new", resume=True, **SMALL)
+
+
+def test_all_pictures_that_cannot_be_read_are_told_at_once(tmp_path: Path) -> None:
+    run = train(stripes(40), out=tmp_path / "run", **SMALL)
+    folder = tmp_path / "new"
+    folder.mkdir()
+    for name in ("a.png", "b.png"):
+        (folder / name).write_text("no picture")
+    Image.fromarray(stripes(1)[0].array[..., 0]).save(folder / "c.png")
+    with pytest.raises(BadInput, match=r"2 problems: .*a\.png.*b\.png"):
+        pellucid.predict(run, folder)
+    told = [s.text for s in words(pellucid.predict(run, folder / "c.png"))]
+    assert sum("A probability tells nothing" in text for text in told) == 1
+
+
+def test_tags_are_offered_where_yes_or_no_is_asked_of_them() -> None:
+    columns = {"tags": ["box;round", "round", "box"]}
+    with pytest.raises(BadInput, match=r"--tags --positive TAG, or use --task multilabel"):
+        task("binary", columns)
+    with pytest.raises(BadInput, match=r"one of several tags .*pass --tags"):
+        task("binary", {"tags": ["box;round", "red;round", "box"]}, positive="red")
+
+
+def test_metrics_of_groups_are_named_as_all_others() -> None:
+    assert metric_name("macro_f1: parity") == "Macro F1: parity"
+    assert metric_name("accuracy: of_what") == "Accuracy: of_what"

@@ -17,6 +17,7 @@ from pellucid.core.types import Sample, View
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset, Files
 from pellucid.data.folders import pictures_in
+from pellucid.data.sets.checks import inspect, raise_or_warn
 from pellucid.data.thumbnails import thumbnails
 from pellucid.tasks.task import Task
 from pellucid.training.answering import answers
@@ -57,7 +58,9 @@ def predict(
         raise BadInput(f"{task.kind} paints no masks", cure="leave masks= away")
     form, count = form_of(task), len(data)
     targets = torch.zeros(count)  # which nobody asks for
-    probabilities = answers(network, task, Examples(Store(data, network.input), np.arange(count), targets))
+    store = Store(data, network.input)
+    notes = _readable(data, store)
+    probabilities = answers(network, task, Examples(store, np.arange(count), targets))
     decisions = task.decide(probabilities, task.rule)
     names = data.names()
     places = np.unique(np.linspace(0, count - 1, min(shown, count)).round().astype(int))
@@ -84,6 +87,7 @@ def predict(
         },
         pictures=thumbnails(data[int(i)] for i in places),
         names=names,
+        notes=notes,
         seconds=time.perf_counter() - began,
         provenance=network.facts(),
     )
@@ -102,6 +106,15 @@ def _rows(
             row |= _runner_up(task, probabilities[i], int(decisions[i]))
         rows.append(row)
     return rows
+
+
+def _readable(data: Dataset, store: Store) -> tuple[str, ...]:
+    """Read everything; raise BadInput that lists all that cannot be, and give what to know of the others."""
+    problems = inspect(data, None, (), each=store.put)
+    fatal = [problem for problem in problems if problem.fatal]
+    if len(fatal) == 1:  # which has a cure of its own when it is read alone
+        problems = tuple(problem for problem in problems if not problem.fatal)
+    return raise_or_warn(problems, data.source)
 
 
 def _runner_up(task: Task, probabilities: np.ndarray, decision: int) -> dict[str, Any]:

@@ -53,13 +53,13 @@ def _count_words(view: View) -> Iterator[Sentence]:
 
 def _least_words(view: View) -> Iterator[Sentence]:
     rows = [row for row in view.table if row.get("probability") is not None]
-    if len(rows) < 2:
-        return
-    row = min(rows, key=lambda r: r["probability"])
-    text = f"It is least sure of {quoted(short_name(row['name']))}: {quoted(row['decision'])} with "
-    text += percent(row["probability"])
-    text += ". A probability tells nothing where a picture shows something that is in no class: then too one is said."
-    yield Sentence("fact", text)
+    if len(rows) > 1:
+        row = min(rows, key=lambda r: r["probability"])
+        text = f"It is least sure of {quoted(short_name(row['name']))}: {quoted(row['decision'])} with "
+        yield Sentence("fact", f"{text}{percent(row['probability'])}.")
+    if rows:
+        text = "A probability tells nothing where a picture shows something that is in no class: then too one is said."
+        yield Sentence("fact", text)
 
 
 def write_csv(path: Path, view: View) -> None:
