@@ -45,6 +45,7 @@ NEAR = [
     ("GRADIENT", ["occlusion", "gradient"], "did you mean 'gradient'?"),
     ("cat", ["tabby cat", "tiger cat", "Egyptian cat", "catamaran", "dog"], None),
     ("zzz", ["a", "b"], "known are 'a', 'b'"),
+    ("foo", ["flip", "shift", "zoom"], "known are 'flip', 'shift', 'zoom'"),
     ("zzz", [], "none is known"),
     ("zzz", [f"name{i}" for i in range(21)], "none of the 21 known names is near it"),
     ("", ["a"], "known are 'a'"),

@@ -116,7 +116,7 @@ def _task_option(flag: str, own: set[str]) -> str:
     """The name of the option that ``flag`` sets in some task."""
     known = _task_options()
     if flag not in known:
-        raise BadInput(f"unknown option {flag}", cure=near(flag, [*own, *known]))
+        raise BadInput(f"unknown option {flag}", cure=f"{near(flag, [*own, *known])} (see --help)")
     return known[flag].name
 
 

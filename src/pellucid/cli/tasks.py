@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from inspect import getdoc
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -60,9 +61,24 @@ def _print_tasks(entries: list[Entry]) -> None:
 def _print_task(entry: Entry) -> None:
     facts = entry.facts
     print(f"{entry.name}: {facts.question}\n\nlabels: {facts.labels}\nsource: {facts.source}\n")
-    print(getdoc(entry.function))
+    head, meanings = _meanings(getdoc(entry.function) or "", list(entry.options))
+    print(head)
     if entry.options:
         print("\noptions:")
     for option in entry.options.values():
         default = f", default {option.default}" if option.default != "" else ""
-        print(f"  --{option.name.replace('_', '-')}  {type_name(option)}{default}")
+        meaning = f"\n      {meanings[option.name]}" if option.name in meanings else ""
+        print(f"  --{option.name.replace('_', '-')}  {type_name(option)}{default}{meaning}")
+
+
+def _meanings(text: str, options: list[str]) -> tuple[str, dict[str, str]]:
+    """What a docstring says before it speaks of options, and what it says of each: ``name: …`` or ``one, other: …``."""
+    plain = " ".join(text.replace("``", "").split())
+    one = "|".join(map(re.escape, options))
+    if not options:
+        return plain, {}
+    head, *parts = re.split(rf"(?<!\S)((?:(?:{one}), )*(?:{one})): ", plain)
+    found: dict[str, str] = {}
+    for names, meaning in zip(parts[::2], parts[1::2], strict=True):
+        found |= dict.fromkeys(names.split(", "), meaning.strip())
+    return head.strip(), found

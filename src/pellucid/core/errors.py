@@ -38,12 +38,17 @@ def _rebuild(kind: type[PellucidError], what: str, where: str, cure: str) -> Pel
     return kind(what, where=where, cure=cure)
 
 
+#: So few names are all told sooner than a faint likeness.
+_FEW = 12
+
+
 def near(name: str, known: Iterable[str], *, most: int = 3) -> str:
-    """A cure for a mistyped name: the names that are near it, or how many there are."""
+    """A cure for a mistyped name: the names that are near it, or all, or how many there are."""
     known = list(known)
     by_lower = {k.lower(): k for k in reversed(known)}
     words = [k for k in by_lower if len(name) > 2 and name.lower() in k.replace("_", " ").replace(".", " ").split()]
-    close = difflib.get_close_matches(name.lower(), by_lower, n=most, cutoff=0.55)
+    few = len(known) <= _FEW
+    close = difflib.get_close_matches(name.lower(), by_lower, n=most, cutoff=0.65 if few else 0.55)
     found = list(dict.fromkeys([*(k for k in close if k in words), *words, *close]))
     found += [k for k in by_lower if len(name) > 2 and name.lower() in k and k not in found]
     if found:

@@ -271,7 +271,7 @@ def find(pattern: str, layers: Sequence[Layer], *, where: str = "") -> list[str]
         return found
     known = {"type": [l.type for l in layers], "stage": ["last", *map(str, range(1, len(stage_names(layers)) + 1))]}
     cure = near(rest, dict.fromkeys(known[kind])) if colon and kind in known else near(pattern, names)
-    raise BadInput(f"no layer matches {pattern!r}", where=where, cure=cure)
+    raise BadInput(f"no layer matches {pattern!r}", where=where, cure=f"{cure} (see pellucid layers)")
 
 
 def _stages(which: str, layers: Sequence[Layer]) -> list[str]:

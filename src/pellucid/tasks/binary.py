@@ -107,10 +107,15 @@ def _reading(vocabulary: Vocabulary, column: str, positive: str, tags: bool) -> 
     values = [v for v in vocabulary.values[column] if v not in UNKNOWN]
     if len(values) < 2:
         raise BadInput(f"column {column!r} holds one value alone, {', '.join(values)}", cure="add pictures of another")
+    if positive and positive not in values and any(positive in map(str.strip, v.split(";")) for v in values):
+        cure = "pass --tags (tags=True) with it"
+        raise BadInput(f"{positive!r} is one of several tags in the cells of column {column!r}", cure=cure)
     if positive and positive not in values:
         raise BadInput(f"positive is {positive!r}, which column {column!r} does not hold", cure=near(positive, values))
     if len(values) > 2 and not positive:
         cure = "name one with --positive, so that all others are negative, or use --task multiclass"
+        if any(";" in value for value in values):
+            cure = "they look like tags: name one with --tags --positive TAG, or use --task multilabel"
         raise BadInput(f"column {column!r} holds {len(values)} values, not two", cure=cure)
     yes = positive or next((v for v in values if v.lower() in YES), values[1])
     rest = [v for v in values if v != yes]
