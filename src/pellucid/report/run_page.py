@@ -72,7 +72,7 @@ def write_run(folder: str | Path, view: View, summary: Mapping[str, Any]) -> dic
         figure=pictures.png_uri(drawn),
         attached=[],
         census=_census(told),
-        **table_of(view, look.COLUMNS),
+        **table_of(view, look.COLUMNS, getattr(look, "CELLS", {})),
     )
     with whole_file(folder / FILES["page"]) as path:
         path.write_text(page, encoding="utf-8")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pellucid.core.types import View
@@ -69,7 +70,7 @@ def write_view(
         words=said,
         figure=pictures.png_uri(drawn),
         attached=[_shown(folder, a) for a in attached],
-        **table_of(view, look.COLUMNS),
+        **table_of(view, look.COLUMNS, getattr(look, "CELLS", {})),
         **own,
     )
     (folder / "index.html").write_text(page, encoding="utf-8")
@@ -103,10 +104,12 @@ def summary_of(run: Run, view: View, said: Sequence[Sentence]) -> dict[str, Any]
     )
 
 
-def table_of(view: View, columns: Mapping[str, str]) -> dict[str, Any]:
-    """Headings and rows as text: the look's columns that any row has."""
+def table_of(
+    view: View, columns: Mapping[str, str], cells: Mapping[str, Callable[[Any], str]] = MappingProxyType({})
+) -> dict[str, Any]:
+    """Headings and rows as text: the look's columns that any row has. cells: how those of a column are told."""
     keys = [k for k in columns if any(k in row for row in view.table)]
-    rows = [[figure_text(row.get(k)) for k in keys] for row in view.table[:MOST_ROWS]]
+    rows = [[cells.get(k, figure_text)(row.get(k)) for k in keys] for row in view.table[:MOST_ROWS]]
     return {"headings": [columns[k] for k in keys], "rows": rows, "more": max(0, len(view.table) - MOST_ROWS)}
 
 

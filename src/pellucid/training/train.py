@@ -146,7 +146,7 @@ def train(
     Gives the run; ``pellucid.open("run:OUT")`` is its network. Raises BadInput for data that cannot be learnt from, all
     their problems at once.
     """
-    folder = Path(out).expanduser()
+    began, folder = time.monotonic(), Path(out).expanduser()
     plan, own = _plan(model, choices)
     _check_place(folder, resume=resume, overwrite=overwrite)
     if resume:
@@ -162,7 +162,7 @@ def train(
     else:
         _begin(folder, setup, keys, overwrite=overwrite)
     _run(folder, training, mark, on_epoch)
-    _finish(folder, training)
+    _finish(folder, training, began)
     return Run.open(folder, model=own)
 
 
@@ -256,7 +256,7 @@ def interrupts_wait() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _finish(folder: Path, training: Training) -> None:
+def _finish(folder: Path, training: Training, began: float) -> None:
     """The last weights, the tuned rule, the scores of every split, the picture and the page."""
     setup, loop = training.setup, training.loop
     runs.write_weights(folder, runs.LAST, training.whole(weights_of(loop.module)))
@@ -265,4 +265,5 @@ def _finish(folder: Path, training: Training) -> None:
     config["task"]["rule"] = fitted.rule
     runs.write_config(folder, config)
     view = run_view(fitted)
-    late.call("pellucid.report.run_page", "write_run", folder, view, summary_of(fitted, view, folder))
+    told = {**summary_of(fitted, view, folder), "seconds_in_all": time.monotonic() - began}
+    late.call("pellucid.report.run_page", "write_run", folder, view, told)

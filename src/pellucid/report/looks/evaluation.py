@@ -14,8 +14,10 @@ from pellucid.core.types import View
 from pellucid.report.cases import cases_figure, short_name
 from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, OWN, quiet
-from pellucid.report.looks.run import beats, interval_words, metric_name, perfect_words, short
+from pellucid.report.looks.run import CELLS, beats, interval_words, metric_name, perfect_words, short
 from pellucid.report.words import Sentence, percent, quoted, whole
+
+__all__ = ["CELLS"]  # told as those of a run
 
 TITLE = "How good it is on items that it has not seen"
 
@@ -213,7 +215,7 @@ def score_words(view: View) -> Iterator[Sentence]:
     text += f"; a constant answer gets {short(base)}" if base is not None else ""
     wrong = view.options["wrong"]
     if wrong is not None:
-        text += f". {whole(wrong)} items have a mistake" if wrong != 1 else ". 1 item has a mistake"
+        text += f". {whole(wrong)} items are decided wrong" if wrong != 1 else ". 1 item is decided wrong"
     yield Sentence("fact", f"{text[:1].upper()}{text[1:]}.{perfect_words(row)}")
     if base is not None and not beats(row):
         yield Sentence("warning", "That is not shown to be better than an answer that does not look at the picture.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -143,8 +143,9 @@ _LETTERS = {"mae", "mse", "rmse", "qwk", "rps", "f1", "r2", "auroc", "pca", "kl"
 
 def metric_name(metric: str) -> str:
     """``mean_accuracy`` as one says it at the beginning of a sentence; so are names with a group behind them."""
-    words = ["IoU" if word == "iou" else word.upper() if word in _LETTERS else word for word in metric.split("_")]
-    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]])
+    name, colon, group = metric.partition(":")
+    words = ["IoU" if word == "iou" else word.upper() if word in _LETTERS else word for word in name.split("_")]
+    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]]) + colon + group
 
 
 def _row(view: View, split: str, metric: str) -> Mapping[str, Any] | None:
@@ -171,6 +172,18 @@ def short(value: float) -> str:
     if 0 < abs(value) < 0.0095:
         return number(float(f"{value:.2g}"))
     return f"{value:.3f}".replace("-0.000", "0.000") if abs(value) < 10 else f"{value:.4g}"
+
+
+def cell(value: Any) -> str:
+    """A figure as the terminal tells it; a dash where there is none."""
+    return "–" if value is None or (isinstance(value, float) and not np.isfinite(value)) else short(value)
+
+
+#: How a column's cells are told on the page, where that is not as any figure.
+CELLS: dict[str, Callable[[Any], str]] = {
+    "metric": metric_name,
+    **dict.fromkeys(("value", "value_low", "value_high", "baseline"), cell),
+}
 
 
 def _score_words(view: View) -> Iterator[Sentence]:
@@ -333,7 +346,10 @@ def _layer_words(view: View) -> Iterator[Sentence]:
     if learns["from"] == "head":
         yield Sentence("fact", f"The last layer alone learnt, {quoted(learns['head'])}: {many}; all else is as it was.")
     elif learns["from"] == "all":
-        yield Sentence("fact", f"All {len(learns['layers'])} layers with parameters learnt: {many}.")
+        count = len(learns["layers"])
+        which = "The only layer" if count == 1 else f"All {count} layers"
+        yield Sentence("fact", f"{which} with parameters learnt: {many}.")
     else:
-        layers = f"{len(learns['layers'])} layers from {quoted(learns['from'])} on learnt"
+        count = len(learns["layers"])
+        layers = f"{count} {'layer' if count == 1 else 'layers'} from {quoted(learns['from'])} on learnt"
         yield Sentence("fact", f"{layers}: {many}; what runs before is as it was, bit for bit.")
