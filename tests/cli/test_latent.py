@@ -48,7 +48,10 @@ def test_the_answer_the_table_and_the_page(made: Path, call: Call) -> None:
     assert Path("pellucid-latent/figure.png").is_file()
 
 
-def test_the_json_has_every_figure_and_how_to_do_the_same(made: Path, call: Call) -> None:
+def test_the_json_has_every_figure_and_how_to_do_the_same(
+    made: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pellucid.report.view_page.as_png", lambda figure: b"drawn before")
     code, out, err = call(made, made.parent / "made.npz", "--clusters", 4, "--seed", 3, "--json", "-o", "there")
     assert code == 0, err
     told = json.loads(out)
