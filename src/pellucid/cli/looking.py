@@ -172,7 +172,8 @@ def _print_view(view: View, notes: list[str], summary: dict[str, Any]) -> None:
         print(visible(f"warning: {said['text']}" if said["level"] == "warning" else said["text"]), file=stream)
     for note in dict.fromkeys([*notes, *view.notes]):
         print(visible(note), file=sys.stderr)
-    table = table_of(view, look_of(view.kind).COLUMNS)
+    look = look_of(view.kind)
+    table = table_of(view, look.COLUMNS, getattr(look, "CELLS", {}))
     _print_table(table["headings"], [[visible(cell) for cell in row] for row in table["rows"]])
 
 

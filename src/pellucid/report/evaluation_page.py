@@ -9,9 +9,10 @@ from typing import Any
 from pellucid.core.types import View
 from pellucid.report.figures import as_png
 from pellucid.report.look import look_of
+from pellucid.report.looks.run import cell
 from pellucid.report.render import figure_text
 from pellucid.report.run import Run
-from pellucid.report.view_page import MOST_ROWS, Attached, write_view
+from pellucid.report.view_page import MOST_ROWS, Attached, texts_of, write_view
 
 #: Headings of the rows of classes or labels, by key.
 CLASSES = {
@@ -50,7 +51,8 @@ def write_evaluation(
     if sheet is not None:
         (folder / "mistakes.png").write_bytes(as_png(sheet))
         count = len(view.options["cases"])
-        attached = [*attached, Attached("mistakes.png", f"The {count} worst mistakes, the worst first.")]
+        told = f"The {count} worst mistakes, the worst first." if count > 1 else "The worst mistake."
+        attached = [*attached, Attached("mistakes.png", told)]
     tables = [
         _table("A row a class, with 95 % bootstrap intervals", view.options["classes"], CLASSES),
         _table("What is confused most often", view.options["confused"], CONFUSED),
@@ -69,10 +71,16 @@ def write_evaluation(
 
 def _table(title: str, rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str]) -> dict[str, Any]:
     keys = [key for key in columns if any(key in row for row in rows)]
-    told = [[figure_text(row.get(key)) for key in keys] for row in rows[:MOST_ROWS]]
+    told = [[_cell(row.get(key)) for key in keys] for row in rows[:MOST_ROWS]]
     return {
         "title": title,
         "headings": [columns[k] for k in keys],
         "rows": told,
         "more": max(0, len(rows) - MOST_ROWS),
+        "texts": texts_of(rows, keys),
     }
+
+
+def _cell(value: Any) -> str:
+    """Shares with three decimals, one below the other."""
+    return cell(value) if isinstance(value, float) else figure_text(value)

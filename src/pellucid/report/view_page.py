@@ -110,7 +110,13 @@ def table_of(
     """Headings and rows as text: the look's columns that any row has. cells: how those of a column are told."""
     keys = [k for k in columns if any(k in row for row in view.table)]
     rows = [[cells.get(k, figure_text)(row.get(k)) for k in keys] for row in view.table[:MOST_ROWS]]
-    return {"headings": [columns[k] for k in keys], "rows": rows, "more": max(0, len(view.table) - MOST_ROWS)}
+    more = max(0, len(view.table) - MOST_ROWS)
+    return {"headings": [columns[k] for k in keys], "rows": rows, "more": more, "texts": texts_of(view.table, keys)}
+
+
+def texts_of(table: Sequence[Mapping[str, Any]], keys: Sequence[str]) -> list[int]:
+    """Which columns hold words, which stand to the left; by place."""
+    return [i for i, k in enumerate(keys) if {type(row[k]) for row in table if row.get(k) is not None} == {str}]
 
 
 def _shown(folder: Path, attached: Attached) -> dict[str, Any]:
