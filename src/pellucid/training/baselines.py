@@ -163,6 +163,7 @@ def _view(
         "folds": len(folds),
         "drawn": bench.data.split is None,
         "shape": list(bench.shape),
+        "features": list(bench.data.features),
         "models": list(bench.models),
         "pairs": [_pair(by_name, *names, task.primary) for names in PAIRS if _took(by_name, names)],
         "families": _families(bench, found),
@@ -185,7 +186,7 @@ def _view(
 
 def _row(one: Judged, best: Judged, bench: Bench) -> dict[str, Any]:
     facts, primary = one.rival.facts, bench.task.primary
-    told = {"rival": one.rival.name, "title": facts.named(numbers=bench.numbers), "group": facts.group}
+    told = {"rival": one.rival.name, "title": _title(one, bench), "group": facts.group}
     if one.why:
         return told | {"why": one.why, "question": facts.question}
     scores = {**one.scores[primary].named("score"), "learnt": one.learnt}
@@ -193,6 +194,12 @@ def _row(one: Judged, best: Judged, bench: Bench) -> dict[str, Any]:
     others = {name: each.value for name, each in one.scores.items() if name != primary}
     chosen = {"chosen": judging.settings(one.answers), "seconds": one.seconds, "question": facts.question}
     return told | scores | behind | others | chosen
+
+
+def _title(one: Judged, bench: Bench) -> str:
+    """What a rival is called; the numbers of a table's rows are no pixels."""
+    title = one.rival.facts.named(numbers=bench.numbers)
+    return title.replace("pixels", "columns") if bench.shape[1] == 1 else title
 
 
 def _took(by_name: Mapping[str, Judged], names: Sequence[str]) -> bool:
@@ -244,8 +251,7 @@ def _sizes(one: Judged) -> list[list[float]]:
 def _notes(found: Sequence[Judged], bench: Bench) -> list[str]:
     notes = []
     for one in found:
-        title = one.rival.facts.named(numbers=bench.numbers)
-        notes += [f"{title}: {note}" for note in dict.fromkeys(n for a in one.answers for n in a.notes)]
+        notes += [f"{_title(one, bench)}: {note}" for note in dict.fromkeys(n for a in one.answers for n in a.notes)]
     if bench.task.tune is not None:
         notes.append("decision rules are not tuned here: all rivals decide by the task's untuned one")
     return notes

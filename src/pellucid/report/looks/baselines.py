@@ -41,8 +41,8 @@ _FAMILIES = {
     "trivial": ("Without a look", "#777777"),
 }
 
-#: Metrics that are shares, told in per cent and points.
-_SHARES = ("accuracy", "balanced_accuracy", "f1", "macro_f1")
+#: Metrics that are shares, told in per cent and points; those that end at 1, told to three decimals.
+_SHARES, _OF_ONE = ("accuracy", "balanced_accuracy", "f1", "macro_f1"), ("r2", "qwk")
 _NAMES = {"r2": "R²", "mae": "mean error", "mse": "mean squared error", "qwk": "quadratic weighted kappa"}
 
 #: Where shares reach beyond this, near 100 % is drawn wider: by log-odds.
@@ -52,8 +52,11 @@ _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99,
 #: With fewer items asked intervals are too wide for most questions; a gap worth a word, in shares.
 ENOUGH, _GAP = 100, 0.1
 
-#: Maps of pixels, and by what they were chosen.
-_MAPS = {"kept/best_pixels": "ANOVA", "kept/best_pixels_information": "information"}
+#: Maps of pixels.
+_MAPS = ("kept/best_pixels", "kept/best_pixels_information")
+
+#: So many columns of a table may be named.
+_NAMED = 40
 
 
 # -- the figure -----------------------------------------------------------------------------------
@@ -89,6 +92,7 @@ def _draw_scores(axes: Axes, view: View) -> None:
         some = [row for row in view.table if row["group"] == family and "why" not in row]
         if not some:
             continue
+        text = _what(view).capitalize() if family == "pixels" else text
         axes.text(-0.012, y, text, transform=axes.get_yaxis_transform(), **_HEADING, color=colour)
         for row in some:
             y += 1
@@ -192,19 +196,39 @@ def _apart(ticks: Sequence[float], place: _Places, least: float) -> list[float]:
 
 
 def _draw_maps(side: Any, view: View, maps: Sequence[str]) -> None:
-    """The mean picture, and over how many fits each pixel was kept."""
+    """The mean picture, and in how many fits each pixel was kept; bars for the columns of a table."""
+    if _what(view) == "columns":
+        _draw_bars(side, view, maps)
+        return
     panels = np.atleast_1d(side.subplots(1, 1 + len(maps)))
     _draw_mean(panels[0], view["mean"])
     for axes, name in zip(panels[1:], maps, strict=True):
         kept = view[name].mean(0)
         shown = axes.imshow(kept, cmap="magma", vmin=0, vmax=1, interpolation="nearest", aspect=_aspect(kept))
         bare(axes)
-        title(axes, f"Pixels kept by\n{_MAPS[name]}")
+        title(axes, f"{_what(view).capitalize()} kept by\n{_maps(view)[name]}")
         axes.set_xlabel(f"{view[name].sum():.0f} of {view[name].size}", fontsize=8.5, color=GREY)
     bar = side.colorbar(shown, ax=list(panels[1:]), shrink=0.7, aspect=18)
     bar.ax.tick_params(labelsize=8, colors=GREY)
     bar.ax.set_ylabel("share of the fits", fontsize=8.5, color=GREY)
     bar.outline.set_visible(False)
+
+
+def _draw_bars(side: Any, view: View, maps: Sequence[str]) -> None:
+    panels = np.atleast_1d(side.subplots(1, len(maps), sharey=True))
+    count = view[maps[0]].size
+    names = list(view.options["features"])[:_NAMED] if len(view.options["features"]) == count else []
+    for axes, name in zip(panels, maps, strict=True):
+        kept = view[name].ravel()
+        axes.barh(np.arange(count), kept, color=_FAMILIES["pixels"][1], height=0.8)
+        axes.set_xlim(0, 1)
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.tick_params(labelsize=8, colors=GREY)
+        axes.set_xlabel("share of the fits", fontsize=8.5, color=GREY)
+        title(axes, f"Columns kept by {_maps(view)[name]}")
+    panels[0].invert_yaxis()
+    if names and count <= _NAMED:
+        panels[0].set_yticks(range(count), [printable(n, 18) for n in names])
 
 
 def _draw_mean(axes: Axes, mean: np.ndarray) -> None:
@@ -313,22 +337,23 @@ def _family_words(view: View) -> Iterator[Sentence]:
 
 def _pixel_words(view: View) -> Iterator[Sentence]:
     """Whether to drop pixels first, and which."""
-    selected = _pairs(view, "best_pixels", "best_pixels_information")
+    selected, what = _pairs(view, "best_pixels", "best_pixels_information"), _what(view)
     for pair in selected:
         first, second = (_row(view, pair[key])["title"] for key in ("first", "second"))
-        asks = "Should pixels be dropped first?" if pair is selected[0] else "And by another choice of pixels?"
+        asks = f"Should {what} be dropped first?" if pair is selected[0] else f"And by another choice of {what}?"
         text = f"{asks} {quoted(first)} against {quoted(second)} on all of them: {_difference(view, pair)}."
         yield Sentence("fact", f"{text} {_advice(view, pair)}")
     name = "kept/best_pixels"
     if name in view.arrays:
         kept = view[name]
         always, never = int((kept == 1).sum()), int((kept == 0).sum())
-        text = f"Which? Of {whole(kept.size)} pixels every fit kept {whole(always)}, and none kept {whole(never)} "
-        yield Sentence("fact", f"{text}(by ANOVA, each fit with the number of pixels that did best inside).")
+        text = f"Which? Of {whole(kept.size)} {what} every fit kept {whole(always)}, and none kept {whole(never)} "
+        chosen = f"by {_maps(view)[name]}, each fit with the number that did best inside"
+        yield Sentence("fact", f"{text}({chosen}).{_features_kept(view, kept)}")
     for pair in _pairs(view, "pca", "smaller"):
         row = _row(view, pair["first"])
         chosen = row["chosen"].split(",")[0]
-        yield Sentence("fact", f"{quoted(row['title'])} instead of all pixels ({chosen}): {_difference(view, pair)}.")
+        yield Sentence("fact", f"{quoted(row['title'])} instead of all {what} ({chosen}): {_difference(view, pair)}.")
 
 
 def _advice(view: View, pair: Mapping[str, Any]) -> str:
@@ -390,9 +415,12 @@ def _wide_gaps(view: View) -> str:
 
 
 def _absent_words(view: View) -> Iterator[Sentence]:
+    reasons: dict[str, list[str]] = {}
     for row in view.table:
         if "why" in row:
-            yield Sentence("fact", f"Not in the table: {quoted(row['title'])}, for {row['why']}.")
+            reasons.setdefault(row["why"], []).append(quoted(row["title"]))
+    for why, titles in reasons.items():
+        yield Sentence("fact", f"Not there: {', '.join(titles)}, for {why}.")
 
 
 # -- small parts ----------------------------------------------------------------------------------
@@ -408,6 +436,23 @@ def _row(view: View, rival: str) -> Mapping[str, Any]:
 
 def _pairs(view: View, *firsts: str) -> list[Mapping[str, Any]]:
     return [pair for pair in view.options["pairs"] if pair["first"] in firsts]
+
+
+def _what(view: View) -> str:
+    """What is dropped: pixels, or the columns of a table of numbers."""
+    return "pixels" if view.options["shape"][1] > 1 else "columns"
+
+
+def _maps(view: View) -> dict[str, str]:
+    """By what the pixels of each map were chosen."""
+    linear = "ANOVA" if view.options["classes"] else "correlation"
+    return dict(zip(_MAPS, (linear, "information"), strict=True))
+
+
+def _features_kept(view: View, kept: np.ndarray) -> str:
+    """Which columns of a table every fit kept, by name."""
+    names = [n for n, share in zip(view.options["features"], kept.ravel(), strict=False) if share == 1]
+    return f" Kept: {', '.join(map(quoted, names))}." if 0 < len(names) <= _NAMED else ""
 
 
 def _family(row: Mapping[str, Any]) -> str:
@@ -446,15 +491,14 @@ def _points(view: View, value: float) -> str:
 
 def _change(view: View, value: float) -> str:
     """A difference with its sign: points of shares, else in the metric's own unit."""
-    shares = view.options["primary"] in _SHARES
-    text = f"{abs(100 * value):.1f}" if shares else number(abs(value))
+    text = f"{abs(100 * value):.1f}" if view.options["primary"] in _SHARES else _value(view, abs(value))
     return f"{'−' if value < 0 and text.strip('0.') else '+' if text.strip('0.') else ''}{text}"
 
 
 def _value(view: View, value: float) -> str:
     if view.options["primary"] in _SHARES:
         return f"{100 * value:.1f} %"
-    return number(float(value))
+    return f"{value:.3f}".replace("-", "−") if view.options["primary"] in _OF_ONE else number(float(value))
 
 
 def _short(view: View, value: float) -> str:
