@@ -269,7 +269,7 @@ def _told(way: Alternative, own: Sequence[Outcome]) -> dict[str, Any]:
     return {
         "name": way.name,
         "said": way.said,
-        "seconds": float(np.mean([o.seconds for o in own])),
+        "seconds": float(np.median([o.seconds for o in own])),
         "parameters": first.parameters,
         "learnt": first.learnt,
         "networks": first.networks,

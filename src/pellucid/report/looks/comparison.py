@@ -34,6 +34,12 @@ COLUMNS = {
 #: Metrics that the figure shows, and cells of it in a row; seeds and test items below which a person is warned.
 _PANELS, _ACROSS, _SEEDS, _ITEMS = 7, 4, 5, 50
 
+#: So many metrics besides the first are told one by one.
+_FEW = 3
+
+#: Trainings whose times differ by less than this factor take as long as each other.
+_FASTER = 1.3
+
 #: Below it a difference is real.
 LEVEL = 0.05
 
@@ -77,7 +83,7 @@ def words(view: View) -> list[Sentence]:
     return [
         *_warnings(view),
         Sentence("fact", _verdict(view, metrics[0])),
-        *(Sentence("fact", _verdict(view, name, short=True)) for name in metrics[1:]),
+        *_others(view, metrics[1:]),
         *_costs(view),
         Sentence("fact", _how(view)),
     ]
@@ -128,6 +134,21 @@ def _verdict(view: View, metric: str, *, short: bool = False) -> str:
     return " ".join([begin, *_standings(rows, first["alternative"])])
 
 
+def _others(view: View, metrics: Sequence[str]) -> Iterator[Sentence]:
+    """The same by the other metrics; of many only who is best, and who is never really worse."""
+    if len(metrics) <= _FEW or view.options["against"] is not None:
+        yield from (Sentence("fact", _verdict(view, name, short=True)) for name in metrics)
+        return
+    best = [(spoken(name), _rows(view, name)) for name in metrics]
+    told = "; ".join(f"{name} {rows[0]['alternative']} ({_figure(rows[0]['value'])})" for name, rows in best)
+    yield Sentence("fact", f"Best by the other metrics: {told}.")
+    worse = {row["alternative"] for row in view.table if row["standing"] == "worse"}
+    never = [row["alternative"] for row in _rows(view, view.options["primary"]) if row["alternative"] not in worse]
+    if never and worse:
+        verb = "is" if len(never) == 1 else "are"
+        yield Sentence("fact", f"By none of the metrics really worse than the best {verb} {_listed(never)}.")
+
+
 def _standings(rows: Sequence[Mapping[str, Any]], first: str) -> Iterator[str]:
     """Who is really better or worse than the first, and who cannot be told apart from it."""
     for standing, verb in (("better", "better"), ("worse", "worse")):
@@ -154,9 +175,11 @@ def _costs(view: View) -> Iterator[Sentence]:
     if not timed:
         return
     slow, fast = max(timed, key=lambda a: a["seconds"]), min(timed, key=lambda a: a["seconds"])
-    text = (
-        f"A training takes {duration(fast['seconds'])} ({fast['name']}) to {duration(slow['seconds'])} ({slow['name']})"
-    )
+    ends = f"{duration(fast['seconds'])} ({fast['name']}) to {duration(slow['seconds'])} ({slow['name']})"
+    alike = slow["seconds"] < _FASTER * fast["seconds"]
+    text = f"A training takes {ends}"
+    if alike:
+        text = f"A training takes about {duration(slow['seconds'])}, whichever it is"
     large, small = max(timed, key=lambda a: a["parameters"]), min(timed, key=lambda a: a["parameters"])
     if large["parameters"] != small["parameters"]:
         text += f"; {whole(small['parameters'])} ({small['name']}) to {whole(large['parameters'])} parameters"
@@ -165,7 +188,8 @@ def _costs(view: View) -> Iterator[Sentence]:
     able = [r["alternative"] for r in rows if r["standing"] in ("best", "not told apart")]
     if view.options["against"] is None and len(able) > 1:
         cheap = min(able, key=lambda name: told[name]["seconds"])
-        text += f". Of those that may be the best, {cheap} learns fastest"
+        if _FASTER * told[cheap]["seconds"] < told[rows[0]["alternative"]]["seconds"]:
+            text += f". Of those that may be the best, {cheap} learns fastest"
     yield Sentence("fact", f"{text}.")
 
 
