@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.attribution.targets import segmentation
+from pellucid.attribution.targets import won
 from pellucid.core.errors import BadInput
 from pellucid.models.maps import shares_of_maps
 from pellucid.models.network import Network, first_tensor
@@ -28,13 +28,14 @@ class Target:
     """A resolved target: call it on the module's output and get one number a sample, [N].
 
     names: what it is called, one a sample. indices: [N] output indices; or weights: [classes], of a sum of
-    outputs; or ``function``, which computes the number. of: what the number is. squash: makes probabilities of
-    the logits, where those are asked for.
+    outputs; or places: [N, classes, H, W], of a sum over maps; or ``function``, which computes the number. of: what
+    the number is. squash: makes probabilities of the logits, where those are asked for.
     """
 
     names: tuple[str, ...]
     indices: Tensor | None = None
     weights: Tensor | None = None
+    places: Tensor | None = None
     function: Callable[[Any], Tensor] | None = None
     of: Kind = "logit"
     squash: Callable[[Tensor], Tensor] | None = None
@@ -43,6 +44,8 @@ class Target:
         if self.function is not None:
             return self._finite(_one_number(self.function(output), output, self.names[0]))
         scores = first_tensor(output)
+        if self.places is not None:
+            return self._finite((scores * self.places).sum((1, 2, 3)))
         if self.squash is not None:
             scores = self.squash(scores)
         if self.weights is not None:
@@ -65,9 +68,8 @@ class Target:
     def rows(self, which: Tensor) -> Target:
         """The target of a batch made of the samples ``which`` (indices, repeats allowed)."""
         names = tuple(self.names[i] for i in which.tolist())
-        if self.indices is None:
-            return replace(self, names=names)
-        return replace(self, names=names, indices=self.indices[which.to(self.indices.device)])
+        own = lambda each: None if each is None else each[which.to(each.device)]  # noqa: E731
+        return replace(self, names=names, indices=own(self.indices), places=own(self.places))
 
 
 def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
@@ -75,7 +77,7 @@ def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
 
     wanted: a class's name, an index, "top" (each sample's own best class), one of these a sample, a sum or
     difference of classes ("tiger cat + tabby - lynx"), or a function of the module's output that gives [N].
-    Where the output is a map [N, classes, H, W], a class means its mean score over the pixels that it wins.
+    Where the output is a map [N, classes, H, W], a class means its mean score over the pixels that it wins in ``x``.
     """
     if of not in ("logit", "probability"):
         raise BadInput(f"of is {of!r}", cure="pass 'logit' or 'probability'")
@@ -88,7 +90,7 @@ def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
     with torch.no_grad():
         scores = first_tensor(network(x[:1]))
     if scores.ndim == 4:
-        return _of_map(network, scores, wanted, len(x), of)
+        return _of_map(network, x, scores, wanted, of)
     network.check_output(scores)
     best_one = isinstance(wanted, str) and wanted == "top" and scores.shape[1] > 1
     if network.output == "values" and (of == "probability" or best_one):
@@ -141,8 +143,11 @@ def _of_terms(network: Network, scores: Tensor, terms: list[tuple[int, str]], na
     return Target((name,) * count, weights=weights, of=_kind(network, of), squash=_squash(network, of))
 
 
-def _of_map(network: Network, scores: Tensor, wanted: Any, count: int, of: Of) -> Target:
-    """A class of a segmentation map, over the pixels that it wins."""
+def _of_map(network: Network, x: Tensor, scores: Tensor, wanted: Any, of: Of) -> Target:
+    """A class of a segmentation map, over the pixels that it wins: found once, so that they stay when ``x`` is changed.
+
+    scores: the maps of the first sample.
+    """
     apart = network.output == "multilabel"
     if of != "logit" or not isinstance(wanted, str | int) or wanted == "top":
         shares = shares_of_maps(scores, apart=apart).mean(0)
@@ -152,11 +157,19 @@ def _of_map(network: Network, scores: Tensor, wanted: Any, count: int, of: Of) -
     terms = _terms(network, wanted) or [(1, wanted)]
     parts = [(sign, _index(network, term, scores.shape[1])) for sign, term in terms]
     name = str(wanted) if len(parts) > 1 else network.class_name(parts[0][1])
+    with torch.no_grad():
+        passes = x.split(network.batch_size(x, gradient=False))
+        places = torch.cat([_places(first_tensor(network(each)), parts, apart) for each in passes])
+    return Target((name,) * len(x), places=places, of="function")
 
-    def total(output: Any) -> Tensor:
-        return torch.stack([sign * segmentation(index, overlapping=apart)(output) for sign, index in parts]).sum(0)
 
-    return Target((name,) * count, function=total, of="function")
+def _places(maps: Tensor, parts: Sequence[tuple[int, int]], apart: bool) -> Tensor:
+    """What each place of each map counts in the sum of means, [N, classes, H, W]."""
+    weights = torch.zeros_like(maps)
+    for sign, index in parts:
+        there = won(maps, index, overlapping=apart)
+        weights[:, index] += sign * there / there.sum((1, 2), keepdim=True)
+    return weights
 
 
 def _one_each(wanted: Any, count: int) -> list[Any]:

@@ -39,20 +39,20 @@ def segmentation(
                 what = f"pixel {where} lies outside of a map of {chosen.shape[1]} × {chosen.shape[2]}"
                 raise BadInput(what, where="segmentation", cure="give (row, column) of the map")
             return chosen[:, where[0], where[1]]
-        weights = _won(maps, output, overlapping) if where is None else _laid_over(where, chosen)
+        weights = won(maps, output, overlapping=overlapping) if where is None else _laid_over(where, chosen)
         return (chosen * weights).sum((1, 2)) / weights.sum((1, 2))
 
     score.__name__ = f"output {output}{'' if where is None else ' there'}"
     return score
 
 
-def _won(maps: Tensor, output: int, overlapping: bool) -> Tensor:
+def won(maps: Tensor, output: int, *, overlapping: bool = False) -> Tensor:
     """Where a class is the best one, or there; its own best pixel where it nowhere is: 0 or 1, [N, H, W]."""
     with torch.no_grad():
-        won = maps[:, output] > 0 if overlapping else maps.argmax(1) == output
+        there = maps[:, output] > 0 if overlapping else maps.argmax(1) == output
         best = maps[:, output].flatten(1)
-        best = (best == best.amax(1, keepdim=True)).view_as(won)
-        return torch.where(won.flatten(1).any(1)[:, None, None], won, best).to(maps.dtype)
+        best = (best == best.amax(1, keepdim=True)).view_as(there)
+        return torch.where(there.flatten(1).any(1)[:, None, None], there, best).to(maps.dtype)
 
 
 def _laid_over(mask: np.ndarray, like: Tensor) -> Tensor:
