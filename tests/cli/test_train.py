@@ -138,7 +138,7 @@ def test_resume_needs_the_folder_alone(data: Path, call: Call, monkeypatch: pyte
         (["{data}", "--label", "way"], "'class'"),
         (["{data}", "--task", "regression"], "is no number"),
         (["{data}", "--resume", "--overwrite"], "leave one of them away"),
-        (["{data}", "--resume"], "no config.toml"),
+        (["{data}", "--resume"], "nothing to resume"),
         (["{data}", "--unfreeze-from", "stage9"], "stage"),
         (["{data}", "--model", "small_cn"], "small_cn"),
         (["{data}", "--epochs", "0"], "above 0"),
