@@ -197,6 +197,7 @@ def words(view: View) -> list[Sentence]:
 
 
 def seen_words(view: View) -> Iterator[Sentence]:
+    """Whether the items were learnt from, or thresholds tuned on them."""
     learnt, tuned, items = (view.options[key] for key in ("learnt", "tuned", "items"))
     if learnt:
         text = (
