@@ -11,6 +11,9 @@ from pellucid.tasks.boxes.iou import nearest
 #: Of so many starts one is made where nobody asked for that number of anchors.
 _FEWER = 5
 
+#: Starts of a single anchor. Its median may lie between kinds of boxes where it overlaps none, so boxes are tried.
+_LONE = 100
+
 
 def climb(sizes: np.ndarray, k: int, most: int, *, update: Update, restarts: int, seed: int) -> list[Anchors]:
     """Anchors for 1 … ``most``, or as many as there are different sizes, fitted on a draw of many boxes, judged on all.
@@ -22,7 +25,7 @@ def climb(sizes: np.ndarray, k: int, most: int, *, update: Update, restarts: int
     found: list[Anchors] = []
     for count in track(range(1, min(most, different(drawn)) + 1), "fitting anchors"):
         begin = _with_worst(drawn, found[-1].sizes) if found else None
-        starts = restarts if count == k else -(-restarts // _FEWER)
+        starts = _LONE if count == 1 else restarts if count == k else -(-restarts // _FEWER)
         fit = fit_anchors(drawn, count, update=update, restarts=starts, seed=seed + count, begin=begin)
         found.append(Anchors.of(sizes, fit.sizes))
     return found
