@@ -117,10 +117,11 @@ class Loop:
         number = self._seeds[self.state.step]
         draw_from(number, self.device)
         x = self.train.x(places, self.device)
-        x, moves = augmented(x, self.plan.augment, torch.Generator().manual_seed(number))
         target = self.train.targets[places].to(self.device)
-        if moves is not None and self.task.scene is not None:
-            target = self.task.scene.moved(target, moves)
+        if self.plan.augment:
+            x, moves = augmented(x, self.plan.augment, torch.Generator().manual_seed(number))
+            if moves is not None and self.task.scene is not None:
+                target = self.task.scene.moved(target, moves)
         x = x.contiguous(memory_format=self.layout) if x.ndim == 4 else x
         with torch.autocast(self.device.type, self.mixed) if self.mixed is not None else contextlib.nullcontext():
             losses, seen = assess(self.task, self.module, x, target)
@@ -128,7 +129,8 @@ class Loop:
 
     def _backward(self, places: Tensor) -> tuple[float, Tensor, float]:
         """Loss, what scores need, and the gradient's norm; the gradients are in place."""
-        self.optimizer.zero_grad(set_to_none=True)
+        for parameter in self._learning:
+            parameter.grad = None
         loss, seen = self._loss(places)
         self.scaler.scale(loss).backward()
         self.scaler.unscale_(self.optimizer)
