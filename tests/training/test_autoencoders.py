@@ -58,6 +58,7 @@ def test_a_run_opens_in_every_look(model: str, tmp_path: Path) -> None:
     ranked = pellucid.neurons(network, x, "code", tests=8, traverse=2)
     assert len(ranked.table) == 5
     assert ranked.options["found"]["kind"] == "reconstruction"
+    assert ("active" in ranked.table[0]) == model.startswith("vae")
     told = pellucid.explain(network, x[:2], unit="code:3")
     assert told.values.shape == (2, 1, 8, 8)
     assert told.receipt.relative_gap is not None

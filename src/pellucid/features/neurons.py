@@ -64,7 +64,8 @@ def neurons(
     a sample. tests: samples on which each unit is ablated, drawn with the seed (default: as many as a budget of about
     two minutes allows, 32 to 1000); means and covariances are of all. loss: "reconstruction", "classes", "output", or
     "auto": by the network's output. variational: whether the layer holds the means of a variational code (default:
-    whether what is behind it draws random numbers). traverse: how many of the top units are swept.
+    whether what is behind it draws random numbers, or it is the code of a network from ``vae:``). traverse: how many
+    of the top units are swept.
 
     Gives, most important unit first, a table with ``delta`` (the mean loss with the unit at its mean, less the loss
     of the untouched network), ``unique`` (the same with the unit as the others predict it linearly), each with a 95 %

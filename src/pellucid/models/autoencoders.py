@@ -110,6 +110,11 @@ def _plain(part: nn.Module) -> bool:
     return isinstance(part, nn.Sequential) and not any(isinstance(m, nn.Conv2d) for m in part.modules())
 
 
+def is_variational(module: nn.Module) -> bool:
+    """Whether it is one of these with a code that is drawn while it learns (afterwards its mean is taken)."""
+    return isinstance(module, Autoencoder) and module.variational
+
+
 def autoencoder(name: str, shape: tuple[int, int, int], *, variational: bool = False) -> Autoencoder:
     """The network ``name`` (see this module) for inputs (channels, height, width), drawn from torch's generator."""
     kind, *sizes = (name or USUAL).split("-")

@@ -19,6 +19,7 @@ from pellucid.features.coding.refit import Refit
 from pellucid.features.coding.spectrum import Spectrum, directions, eigenvalues
 from pellucid.features.coding.traversal import Sweep, most_moved
 from pellucid.features.resampling import weights
+from pellucid.models.autoencoders import CODE, is_variational
 from pellucid.models.network import Network
 
 #: A unit of a variational code whose mean varies by more than this is active (Burda et al. 2016, arXiv:1509.00519).
@@ -59,7 +60,8 @@ def view_of(
     asked: the options as given. variational: as given; None where nobody said.
     """
     arrays, axes = _arrays(looked)
-    variational = looked.probe.tail.random if variational is None else variational
+    if variational is None:
+        variational = looked.probe.tail.random or (asked["layer"] == CODE and is_variational(network.module))
     found = _found(looked, variational, seed)
     name, pictures = looked.picture
     notes = ready.preparation.notes if ready.preparation else ()
