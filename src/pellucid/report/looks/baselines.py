@@ -159,7 +159,7 @@ class _Places:
 
     def __init__(self, view: View):
         rows = [row for row in view.table if "why" not in row]
-        finest = 0.25 / max(1, view.options["asked"])
+        finest = 0.5 / max(1, view.options["asked"])
         self.shares = view.options["primary"] in _SHARES
         self.odds = self.shares and max(row["score"] for row in rows) > _HIGH
         self.least, self.most = max(finest, 1e-4), 1 - max(finest, 1e-4)
@@ -178,7 +178,7 @@ class _Places:
         room = 0.04 * (high - low) or 0.1
         axes.set_xlim(low - room, high + room)
         if self.odds:
-            shown = _apart([t for t in _TICKS if low - room <= self(t) <= high + room], self, (high - low) / 12)
+            shown = _apart([t for t in _TICKS if low - room <= self(t) <= high + room], self, (high - low) / 14)
             axes.xaxis.set_major_locator(FixedLocator([self(t) for t in shown]))
             axes.xaxis.set_minor_locator(NullLocator())
             axes.set_xticklabels([f"{100 * t:g} %" for t in shown])
