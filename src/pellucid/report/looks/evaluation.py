@@ -210,6 +210,7 @@ def seen_words(view: View) -> Iterator[Sentence]:
 
 
 def score_words(view: View) -> Iterator[Sentence]:
+    """The first metric with its interval, beside a constant answer."""
     row = next(r for r in view.table if r["metric"] == view.options["primary"])
     base = row["baseline"]
     text = f"{metric_name(row['metric'])} on {whole(row['items'])} items: {interval_words(row)}"
@@ -252,6 +253,7 @@ def _calibration_words(view: View) -> Iterator[Sentence]:
 
 
 def left_words(view: View) -> Iterator[Sentence]:
+    """What was left out, and why."""
     skipped = view.options["skipped"]
     if skipped:
         yield Sentence("fact", f"{whole(skipped)} {'item' if skipped == 1 else 'items'} without a label were left out.")
