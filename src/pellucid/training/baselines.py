@@ -32,6 +32,7 @@ PAIRS = (
     ("smaller", "logistic"),
     ("perceptron", "logistic"),
     ("small_cnn", "perceptron"),
+    ("codes_linear", "logistic"),
     ("codes_one_vs_rest", "codes_linear"),
     ("codes_stacked", "codes_linear"),
     ("fine_tune", "codes_linear"),

@@ -330,7 +330,7 @@ def _family_words(view: View) -> Iterator[Sentence]:
             own = _row(view, families[group]["rival"])
             text = f"{what}: {quoted(own['title'])} against the best on pixels, {quoted(pixels['title'])}: "
             yield Sentence("fact", f"{text}{_difference(view, families[group])}.")
-    for pair in _pairs(view, "codes_stacked", "codes_one_vs_rest", "fine_tune", "probe_then_fine_tune"):
+    for pair in _pairs(view, "codes_linear", "codes_stacked", "codes_one_vs_rest", "fine_tune", "probe_then_fine_tune"):
         first, second = (_row(view, pair[key])["title"] for key in ("first", "second"))
         yield Sentence("fact", f"{quoted(first)} against {quoted(second)}: {_difference(view, pair)}.")
 
