@@ -247,7 +247,11 @@ def test_all_have_as_many_epochs() -> None:
         ({"a": {}, "b": {}}, {"seeds": 1}, "seeds is 1"),
         ({"a": {}, "b": {}}, {"against": "c"}, "there is no alternative 'c'"),
         ({"a": {}, "b": {}}, {"metrics": ("f2",)}, "no metric 'f2'"),
-        ({"a": {}, "b": {"task": "multilabel"}}, {"labels": ("tags",)}, "cannot be measured by the same metrics"),
+        (
+            {"a": {"task": "ordinal"}, "b": {"task": "regression"}},
+            {"labels": ("grade",)},
+            "cannot be measured by the same metrics",
+        ),
         ({"a": {}, "b": {}}, {"shares": (0.8, 0.2, 0.0)}, "no item is left to judge by"),
     ],
 )

@@ -221,7 +221,7 @@ def test_other_data_or_choices_are_refused(tmp_path: Path) -> None:
 def test_folders_that_are_taken_are_not_touched(run: Run, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="a finished run here"):
         train(stripes(), out=run.folder, **CHOICES)
-    with pytest.raises(BadInput, match="no run to go on with"):
+    with pytest.raises(BadInput, match="nothing to resume"):
         train(stripes(), out=tmp_path / "none", resume=True, **CHOICES)
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear")
@@ -318,7 +318,7 @@ def test_damaged_files_are_told(run: Run, tmp_path: Path) -> None:
     (folder / runs.BEST).write_bytes((folder / runs.BEST).read_bytes()[:500])
     assert runs.BEST in told_in_one_line(lambda: Run.open(folder).network)
     (folder / runs.BEST).unlink()
-    assert "no weights" in told_in_one_line(lambda: Run.open(folder).network)
+    assert "best.safetensors is missing" in told_in_one_line(lambda: Run.open(folder).network)
     (folder / runs.SPLIT).write_text("what,ever\n1,2\n")
     assert runs.SPLIT in told_in_one_line(lambda: Run.open(folder).items)
     (folder / runs.METRICS).write_text("{half")
@@ -329,8 +329,8 @@ def test_damaged_files_are_told(run: Run, tmp_path: Path) -> None:
     (folder / runs.CONFIG).write_bytes(b"\xff\xfe broken")
     assert runs.CONFIG in told_in_one_line(lambda: Run.open(folder))
     (folder / runs.CONFIG).unlink()
-    assert "no run" in told_in_one_line(lambda: Run.open(folder))
-    assert "no run" in told_in_one_line(lambda: Run.open(tmp_path / "nowhere"))
+    assert "no such folder" in told_in_one_line(lambda: Run.open(folder))
+    assert "no such folder" in told_in_one_line(lambda: Run.open(tmp_path / "nowhere"))
 
 
 def test_a_damaged_state_is_told(run: Run, tmp_path: Path) -> None:
