@@ -329,7 +329,7 @@ def test_damaged_files_are_told(run: Run, tmp_path: Path) -> None:
     (folder / runs.CONFIG).write_bytes(b"\xff\xfe broken")
     assert runs.CONFIG in told_in_one_line(lambda: Run.open(folder))
     (folder / runs.CONFIG).unlink()
-    assert "no such folder" in told_in_one_line(lambda: Run.open(folder))
+    assert "no run" in told_in_one_line(lambda: Run.open(folder))
     assert "no such folder" in told_in_one_line(lambda: Run.open(tmp_path / "nowhere"))
 
 
