@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +13,7 @@ import numpy as np
 
 from pellucid.core.progress import track
 from pellucid.core.types import View
-from pellucid.data.dataset import Dataset
+from pellucid.data.sets.opening import Source
 from pellucid.training.rivals import judging
 from pellucid.training.rivals.bench import Bench, Fold
 from pellucid.training.rivals.judging import Judged
@@ -44,7 +43,7 @@ SHUFFLES = 3
 
 
 def baselines(
-    data: Dataset | str | os.PathLike[str],
+    data: Source,
     *,
     task: str = "multiclass",
     options: Mapping[str, Any] | None = None,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 
 from pellucid.core.errors import BadInput, near
 from pellucid.data.dataset import Dataset
-from pellucid.data.sets.opening import open_dataset
+from pellucid.data.sets.opening import Source, open_dataset
 from pellucid.tasks.task import Task
 from pellucid.training.rivals.opening import labelled, pixel_spec, second_backbone
 from pellucid.training.rivals.parting import QUICK, Parting, partings
@@ -69,15 +68,14 @@ class Wish:
         return not self.only and not (self.quick and rival.name in SLOW)
 
 
-def opened_and_parted(source: Dataset | str | os.PathLike[str], wish: Wish) -> tuple[Dataset, Task, list[Parting]]:
+def opened_and_parted(source: Source, wish: Wish) -> tuple[Dataset, Task, list[Parting]]:
     """The items that have a label, the task, and who learns and who is asked."""
-    opened = source if isinstance(source, Dataset) else open_dataset(os.fspath(source))
-    data, task = labelled(opened, wish.task, wish.options, wish.labels)
+    data, task = labelled(open_dataset(source), wish.task, wish.options, wish.labels)
     label = task.vocabulary.columns[0]
     return data, task, partings(data, label, count=wish.folds, shares=wish.shares, seed=wish.seed)
 
 
-def planned(source: Dataset | str | os.PathLike[str], wish: Wish) -> list[dict[str, Any]]:
+def planned(source: Source, wish: Wish) -> list[dict[str, Any]]:
     """A row a rival: its name, group, title and question, and about how many seconds it takes on one core.
 
     Codes count in full, though those that were computed before are taken from the cache.
