@@ -41,3 +41,20 @@ def test_what_tells_is_a_cut() -> None:
 def test_a_score_of_one_is_above_chance() -> None:
     sure = probed([0.5, 1, 1, 0.5, 0.5, 0.5, 0.5, 0.5], seed=0)
     assert find_cut(sure, {}, 0.5, TREE).layer == "act1"
+
+
+def test_what_no_average_has_is_brought_into_it_from_the_first_layer_whose_parts_tell() -> None:
+    little, parts = probed([0.5] * 4 + [0.7] * 4, seed=0), probed([0.5, 0.5, 0.6, 0.6, 0.97, 0.97, 0.97, 0.9], seed=1)
+    names = [layer.name for layer in TREE]
+    found = find_cut(little, parts, 0.5, TREE)
+    assert (found.layer, found.pooled_apart, found.never) == (names[4], names[6], True)
+    assert found.unfreeze_from is not None
+    all_tell = probed([0.97] * 8, seed=2)
+    assert find_cut(all_tell, parts, 0.5, TREE) == Cut(names[7], None, None)
+
+
+def test_advice_is_for_the_last_layer_where_parts_only_seem_to_tell_more() -> None:
+    """Of networks whose averages and parts tell alike, few look as if no average ever had it."""
+    same = [0.5] * 4 + [0.7] * 4
+    cuts = [find_cut(probed(same, seed=2 * i), probed(same, seed=2 * i + 1), 0.5, TREE) for i in range(200)]
+    assert sum(cut.never for cut in cuts) <= 0.1 * 200

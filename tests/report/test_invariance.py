@@ -77,6 +77,14 @@ def test_a_last_layer_that_tells_needs_a_classifier_only() -> None:
     assert "re-train" not in said
 
 
+def test_what_no_average_has_is_not_for_a_new_classifier() -> None:
+    said = text(view(never_averaged=True))
+    assert "by the left and right half pooled apart (0.97 at" in said
+    assert "by no layer’s average (0.92 at “blocks.2”, the best; guessing gives 0.50)" in said
+    assert "To bring it into the average, keep everything up to “blocks.2”, re-train from “blocks.3”" in said
+    assert "is enough" not in said
+
+
 def test_few_groups_are_said_to_be_too_few_for_a_cut() -> None:
     v = view(cut=None, unfreeze_from=None, pooled_apart=None, groups=24, pictures=24, groups_for_a_cut=40)
     assert "No cut is advised from 24 groups of pictures" in text(v, "warning")

@@ -78,7 +78,8 @@ def invariance(
 
     options has the cut (the deepest layer whose probe is within two standard errors of the best; None with fewer than
     40 groups), ``unfreeze_from``
-    (the first module behind it) and ``pooled_apart`` (a deeper layer where only the pooling has to change).
+    (the first module behind it) and ``pooled_apart`` (a deeper layer where only the pooling has to change);
+    ``never_averaged`` says that no average tells what parts do, and the cut is the first layer whose parts do.
     d_inv/LAYER and d_eq/LAYER are each picture's own share, float32 [sample].
 
     Raises BadInput for fewer than four pictures or groups, and with the cure for anything that cannot be used.
@@ -328,6 +329,7 @@ def _probe_facts(question: probe.Question | None, asked: _Asked, change: Transfo
         "cut": cut.layer,
         "unfreeze_from": cut.unfreeze_from,
         "pooled_apart": cut.pooled_apart,
+        "never_averaged": cut.never,
     }
 
 

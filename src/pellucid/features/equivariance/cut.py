@@ -19,12 +19,14 @@ class Cut:
     """layer: the deepest one whose average still tells; None where none does. unfreeze_from: the first behind it.
 
     pooled_apart: the deepest layer behind it (or of all) that still tells when its parts are pooled apart: there only
-    the pooling has to change. None where there is none.
+    the pooling has to change. None where there is none. never: no layer's average tells what the parts of one do, so
+    the cut is the first whose parts tell it.
     """
 
     layer: str | None
     unfreeze_from: str | None
     pooled_apart: str | None
+    never: bool = False
 
 
 def find_cut(
@@ -35,6 +37,10 @@ def find_cut(
     The deepest layer whose score is within two standard errors of the best is the cut; the error is that of the
     difference between the two, for both are of the same pictures, and a score of 1.0 would have no error of its own.
     Where no layer's score is above chance by more than all layers together go by chance, there is no cut.
+
+    Where the last layer's average is as good as any and yet a layer's parts tell more, nothing was lost on the way: no
+    average ever had it. A new classifier would get no further, so the layers behind the first whose parts tell all have
+    to bring it into the average.
     """
     telling = _telling(average, chance)
     if not telling:
@@ -43,6 +49,9 @@ def find_cut(
     layer = _as_good_as_the_best(telling)[-1]
     best = max(average.values(), key=lambda s: s.value)
     names = list(average)
+    if layer == names[-1] and _better(apart, best):
+        as_good = _as_good_as_the_best(apart)
+        return Cut(as_good[0], first_behind(as_good[0], tree), as_good[-1], never=True)
     behind = [n for n in names[names.index(layer) + 1 :] if n in apart and _as_good(apart[n], best)]
     return Cut(layer, first_behind(layer, tree), behind[-1] if behind else None)
 
@@ -67,6 +76,12 @@ def _as_good_as_the_best(scores: Mapping[str, Interval]) -> list[str]:
 
 def _as_good(score: Interval, best: Interval) -> bool:
     return bool(score.value >= best.value - ERRORS * (best.draws - score.draws).std())
+
+
+def _better(scores: Mapping[str, Interval], other: Interval) -> bool:
+    """Whether the best of these is above another one by more than the errors of their difference."""
+    best = max(scores.values(), key=lambda s: s.value, default=other)
+    return bool(best.value - other.value > ERRORS * (best.draws - other.draws).std())
 
 
 def first_behind(name: str, tree: Sequence[Layer]) -> str | None:

@@ -247,6 +247,9 @@ def _answer(view: View) -> Iterator[Sentence]:
     if o["cut"] is None:
         yield from _no_average(view)
         return
+    if o.get("never_averaged"):
+        yield from _never_averaged(view)
+        return
     last = view.table[-1]["layer"]
     told, best = _told(o), _best(view, "probe")
     at = _row(view, o["cut"])
@@ -263,6 +266,22 @@ def _answer(view: View) -> Iterator[Sentence]:
     drop = " and leave this transform out of the augmentation" if o["probe"] != "labels" or _flips(o) else ""
     text = f"To break the invariance, keep everything up to {quoted(o['cut'])}, re-train from "
     yield Sentence("fact", f"{text}{quoted(o['unfreeze_from'])} (--unfreeze-from {o['unfreeze_from']}){drop}.")
+
+
+def _never_averaged(view: View) -> Iterator[Sentence]:
+    o = view.options
+    best, parts = _best(view, "probe"), _best(view, "probe_parts")
+    apart = f"{parts['probe_parts']:.2f} at {quoted(parts['layer'])}"
+    average = f"{best['probe']:.2f} at {quoted(best['layer'])}, the best; guessing gives {o['chance']:.2f}"
+    text = (
+        f"{_told(o)} by the {o['parts']} pooled apart ({apart}), but by no layer’s average ({average}): it is in the "
+    )
+    yield Sentence("fact", f"{text}maps alone, and a new classifier on the average would be no help.")
+    yield from _pooling_words(view)
+    if o["unfreeze_from"]:
+        drop = " and leave this transform out of the augmentation" if o["probe"] != "labels" or _flips(o) else ""
+        text = f"To bring it into the average, keep everything up to {quoted(o['cut'])}, re-train from "
+        yield Sentence("fact", f"{text}{quoted(o['unfreeze_from'])} (--unfreeze-from {o['unfreeze_from']}){drop}.")
 
 
 def _no_average(view: View) -> Iterator[Sentence]:
