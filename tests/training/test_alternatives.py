@@ -66,6 +66,12 @@ def test_the_table_says_what_was_measured(losses: View) -> None:
     assert all(a["parameters"] == 64 * 3 + 3 and a["seconds"] > 0 for a in options["alternatives"])
 
 
+def test_intervals_end_where_the_metric_does() -> None:
+    assert versus.within(-0.1, 1.2, "accuracy", True) == (0.0, 1.0)
+    assert versus.within(-0.1, 1.2, "qwk", True) == (-0.1, 1.0)
+    assert versus.within(-0.1, 1.2, "log_loss", False) == (0.0, 1.2)
+
+
 def test_words_and_figure(losses: View) -> None:
     look = look_of("comparison")
     text = " ".join(sentence.text for sentence in look.words(losses))

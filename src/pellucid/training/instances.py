@@ -19,7 +19,7 @@ from pellucid.training.paired import Judged, pairs, spread
 from pellucid.training.parts import DRAWS, error_of, learnt, score_of
 from pellucid.training.plan import Plan
 from pellucid.training.subsets import ordered_groups
-from pellucid.training.versus import judged
+from pellucid.training.versus import judged, within
 
 #: Numbers of groups that are tried, each about this many times the one before.
 LEVELS, RATIO = 4, 2
@@ -94,8 +94,7 @@ def _view(
     table = []
     for place, (g, k) in enumerate(cells):
         mean, sure = own.level(place)
-        low, high = mean - sure.margin, mean + sure.margin
-        low, high = (low, min(1.0, high)) if metric.higher else (max(0.0, low), high)
+        low, high = within(mean - sure.margin, mean + sure.margin, name, metric.higher)
         table.append({"groups": g, "each": k, "pictures": g * k, "score": mean, "low": low, "high": high})
     shape = (len(groups), len(each), own.values.shape[1])
     return View(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,6 +26,9 @@ from pellucid.training.setup import resolved
 
 #: What is compared: by name, changes to the common plan or a way of one's own.
 Wanted = Mapping[str, Mapping[str, Any] | Alternative]
+
+#: Metrics of which more is better that may be below 0.
+SIGNED = ("qwk", "spearman", "kendall", "r2", "explained_variance")
 
 #: Of a comparison in which some training does more than its head, and of one in which none does.
 EPOCHS, EPOCHS_HEAD = 30, 100
@@ -307,7 +311,9 @@ def _rows(
     for a in order:
         mean, spread = levels[a]
         row = {"metric": metric, "alternative": ways[a].name, "value": mean}
-        row |= dict(zip(("low", "high"), _within(mean, spread.margin, higher), strict=True))
+        row |= dict(
+            zip(("low", "high"), within(mean - spread.margin, mean + spread.margin, metric, higher), strict=True)
+        )
         pair = by_pair.get((a, other))
         row["standing"] = _standing(pair, higher=higher, against=against)
         if pair is not None:
@@ -317,9 +323,12 @@ def _rows(
     return rows
 
 
-def _within(mean: float, margin: float, higher: bool) -> tuple[float, float]:
-    """The interval's ends; no metric of which more is better goes beyond 1, and none of the others below 0."""
-    return (mean - margin, min(1.0, mean + margin)) if higher else (max(0.0, mean - margin), mean + margin)
+def within(low: float, high: float, metric: str, higher: bool) -> tuple[float, float]:
+    """An interval's ends within what the metric can be: errors from 0 on; what is better when more at most 1, and not
+    below 0 but for correlations, kappa and R².
+    """
+    least = -math.inf if higher and metric.split(" ")[0] in SIGNED else 0.0
+    return max(least, low), min(1.0 if higher else math.inf, high)
 
 
 def _turned(pair: Pair) -> Pair:
