@@ -70,7 +70,9 @@ def row(what: str, ours: Callable[[], Callable[[], object]], other: Callable[[],
 def plain(module: nn.Module, x: Tensor, y: Tensor, val_x: Tensor, val_y: Tensor, epochs: int) -> float:
     """What somebody writes: AdamW, half a cosine, the training loss and accuracy, validation after each epoch."""
     steps = -(-len(x) // BATCH)
-    optimizer = torch.optim.AdamW(module.parameters(), lr=LR)
+    flat = [p for p in module.parameters() if p.ndim <= 1]  # biases and norms do not decay, as in ours
+    rest = [p for p in module.parameters() if p.ndim > 1]
+    optimizer = torch.optim.AdamW([{"params": rest}, {"params": flat, "weight_decay": 0.0}], lr=LR)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs * steps)
     for _ in range(epochs):
         module.train()

@@ -8,7 +8,7 @@ from sklearn.datasets import load_digits
 
 import pellucid
 
-OBJECTS, EACH = 300, 4
+OBJECTS, EACH = 240, 4
 
 
 def seen(digit: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -22,7 +22,7 @@ chosen = np.repeat(generator.permutation(len(digits.images))[:OBJECTS], EACH)
 pictures = np.stack([seen(digits.images[i], generator) for i in chosen])
 np.savez("turned.npz", images=pictures, labels=digits.target[chosen], group=chosen)
 
-view = pellucid.howmany("turned.npz", instances=True, model="linear", epochs=20, lr=0.01)
+view = pellucid.howmany("turned.npz", instances=True, model="linear", epochs=12, lr=0.01)
 for row in view.table:
     print(f"{row['groups']:4} objects × {row['each']}  {row['score']:.3f} ({row['low']:.3f} to {row['high']:.3f})")
 print(view.options["at_equal_total"])

@@ -83,6 +83,17 @@ def test_words_and_figure(losses: View) -> None:
     assert "accuracy" in drawn._suptitle.get_text()
 
 
+def test_compared_with_one_alone_only_its_pairs_are_asked_about() -> None:
+    wanted = {"plain": {}, "smooth": {"smoothing": 0.1}, "still": {"lr": 1e-9}}
+    view = compare_tasks(bars(90), wanted, seeds=3, against="plain", **(QUICK | {"epochs": 8}))
+    assert rows(view, "log_loss")["still"]["standing"] == "worse"
+    assert rows(view, "log_loss")["plain"]["standing"] == "compared with"
+    look = look_of("comparison")
+    assert look.headline(view).startswith("By accuracy ")
+    assert look.headline(view).endswith(" than plain")
+    assert len([axes for axes in look.figure(view).axes if axes.axison]) == len(view.options["metrics"])
+
+
 def test_the_same_seed_gives_the_same_view(losses: View) -> None:
     wanted = {"plain": {}, "still": {"lr": 1e-9}}
     one, other = (compare_tasks(bars(60), wanted, seeds=2, seed=3, **QUICK) for _ in range(2))

@@ -366,7 +366,7 @@ def test_a_linear_layer_on_codes_beside_the_svm_on_pixels() -> None:
     data = dataset(x.reshape(-1, 28, 28)[::4].astype(np.uint8), y[::4])
     view = pellucid.baselines(data, only=["rbf_svm", "logistic", "knn", "codes_linear", "codes_svm"], folds=3, seed=0)
     scores = {r["rival"]: r["score"] for r in view.table}
-    assert scores["rbf_svm"] > 0.92
+    assert scores["rbf_svm"] > 0.9
     assert scores["codes_linear"] > 0.9
     assert scores["codes_linear"] > scores["logistic"] + 0.03, "codes are worth more to a linear layer than pixels"
     assert view.options["shuffled"]["on_chance"]

@@ -94,9 +94,7 @@ def headline(view: View) -> str:
     primary = view.options["primary"]
     rows = _rows(view, primary)
     if view.options["against"] is not None:
-        real = [r["alternative"] for r in rows if r["standing"] in ("better", "worse")]
-        told = _listed(real) if real else "nothing"
-        return f"By {spoken(primary)} {told} really {_differs(real)} from {view.options['against']}"
+        return f"By {spoken(primary)} {_beside(rows)} than {view.options['against']}"
     rivals = _named(rows, "not told apart")
     if len(rivals) == len(rows) - 1:
         return f"By {spoken(primary)} none of the {len(rows)} alternatives is really worse than the best"
@@ -104,8 +102,14 @@ def headline(view: View) -> str:
     return f"By {spoken(primary)} {rows[0]['alternative']} is best{tied}"
 
 
-def _differs(names: Sequence[str]) -> str:
-    return "differ" if len(names) > 1 else "differs"
+def _beside(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Who is really better, and who really worse, than the one that all were compared with."""
+    told = []
+    for standing in ("better", "worse"):
+        own = _named(rows, standing)
+        if own:
+            told.append(f"{_listed(own)} {'are' if len(own) > 1 else 'is'} really {standing}")
+    return " and ".join(told) or "none is really better or worse"
 
 
 def _rows(view: View, metric: str) -> list[Mapping[str, Any]]:
@@ -237,10 +241,13 @@ def _warnings(view: View) -> Iterator[Sentence]:
 
 
 def figure(view: View) -> Figure:
-    """A panel a metric, an alternative a line of it; and who is really better than whom by the first metric."""
+    """A panel a metric, an alternative a line of it; and where all pairs were asked about, who is really better than
+    whom by the first metric.
+    """
     metrics = list(view.options["metrics"])[:_PANELS]
     order = [row["alternative"] for row in _rows(view, metrics[0])]
-    cells = len(metrics) + 1
+    every = view.options["against"] is None  # else most pairs were not asked about
+    cells = len(metrics) + every
     across = min(_ACROSS, cells) if cells != 5 else 3
     down = -(-cells // across)
     longest = max(len(name) for name in order)
@@ -253,7 +260,8 @@ def figure(view: View) -> Figure:
         axes = grid.flat[place]
         _draw_metric(axes, view, metric, order)
         _name_lines(axes, order, written=place % across == 0)
-    _draw_matrix(grid.flat[len(metrics)], view, metrics[0], order, written=len(metrics) % across == 0)
+    if every:
+        _draw_matrix(grid.flat[len(metrics)], view, metrics[0], order, written=len(metrics) % across == 0)
     for axes in grid.flat[cells:]:
         axes.set_axis_off()
     drawn.legend(
