@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +52,7 @@ def predict(
     task, network = run.task, run.network
     own = predicting(task)
     if own is not None:
+        _readable(data, lambda _, sample: network.input.tensor(sample))
         found: View = own.predict(run, data, shown=shown, **({} if masks is None else {"masks": masks}))
         return found
     if masks is not None:
@@ -59,7 +60,7 @@ def predict(
     form, count = form_of(task), len(data)
     targets = torch.zeros(count)  # which nobody asks for
     store = Store(data, network.input)
-    notes = _readable(data, store)
+    notes = _readable(data, store.put)
     probabilities = answers(network, task, Examples(store, np.arange(count), targets))
     decisions = task.decide(probabilities, task.rule)
     names = data.names()
@@ -108,9 +109,9 @@ def _rows(
     return rows
 
 
-def _readable(data: Dataset, store: Store) -> tuple[str, ...]:
+def _readable(data: Dataset, each: Callable[[int, Sample], object]) -> tuple[str, ...]:
     """Read everything; raise BadInput that lists all that cannot be, and give what to know of the others."""
-    problems = inspect(data, None, (), each=store.put)
+    problems = inspect(data, None, (), each=each)
     fatal = [problem for problem in problems if problem.fatal]
     if len(fatal) == 1:  # which has a cure of its own when it is read alone
         problems = tuple(problem for problem in problems if not problem.fatal)

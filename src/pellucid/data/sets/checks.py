@@ -32,7 +32,7 @@ def inspect(
     splits: Mapping[str, np.ndarray] | None,
     labels: Sequence[str] = (),
     *,
-    each: Callable[[int, Sample], None] | None = None,
+    each: Callable[[int, Sample], object] | None = None,
     needs: Collection[str] = (),
     cells: Cells = "any",
 ) -> tuple[Problem, ...]:
@@ -100,7 +100,7 @@ def _item_problems(
     data: Dataset,
     i: int,
     thumbnails: Thumbnails | None,
-    each: Callable[[int, Sample], None] | None,
+    each: Callable[[int, Sample], object] | None,
     needs: Collection[str],
     flat: dict[int, bytes],
 ) -> Iterator[Problem]:

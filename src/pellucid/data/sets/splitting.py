@@ -59,12 +59,14 @@ def split_rows(
     return rows
 
 
-def folds(data: Dataset, labels: Sequence[str], k: int, seed: int = 0) -> list[tuple[np.ndarray, np.ndarray]]:
+def folds(
+    data: Dataset, labels: Sequence[str], k: int, seed: int = 0, cells: Cells = "any"
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """``k`` ways to part the items into those to learn from and those to test on: every item is tested on once.
 
     Groups are never parted, and each label has its share of every fold. Raises BadInput for fewer groups than folds.
     """
-    units = _units(data, labels, np.arange(len(data)))
+    units = _units(data, labels, np.arange(len(data)), cells)
     if not 2 <= k <= len(units):
         cure = f"ask for 2 to {len(units)} folds" if len(units) > 1 else "give more items"
         raise BadInput(f"{len(units)} groups of items cannot make {k} folds", where=data.source, cure=cure)

@@ -188,7 +188,8 @@ CELLS: dict[str, Callable[[Any], str]] = {
 
 def _score_words(view: View) -> Iterator[Sentence]:
     primary = view.options["primary"]
-    said = {"test": "the test items, which nothing was chosen by", "val": "the validation items"}
+    unseen = "" if view.options.get("leaks", {}).get("test", 0) else ", which nothing was chosen by"
+    said = {"test": f"the test items{unseen}", "val": "the validation items"}
     for split, whose in said.items():
         row = _row(view, split, primary)
         if row is None:

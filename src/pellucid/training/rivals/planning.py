@@ -11,6 +11,7 @@ import numpy as np
 from pellucid.core.errors import BadInput, near
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.opening import Source, open_dataset
+from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Task
 from pellucid.training.rivals.opening import labelled, pixel_spec, second_backbone
 from pellucid.training.rivals.parting import QUICK, Parting, partings
@@ -72,7 +73,11 @@ def opened_and_parted(source: Source, wish: Wish) -> tuple[Dataset, Task, list[P
     """The items that have a label, the task, and who learns and who is asked."""
     data, task = labelled(open_dataset(source), wish.task, wish.options, wish.labels)
     label = task.vocabulary.columns[0]
-    return data, task, partings(data, label, count=wish.folds, shares=wish.shares, seed=wish.seed)
+    return (
+        data,
+        task,
+        partings(data, label, count=wish.folds, shares=wish.shares, seed=wish.seed, cells=tasks[wish.task].facts.cells),
+    )
 
 
 def planned(source: Source, wish: Wish) -> list[dict[str, Any]]:
