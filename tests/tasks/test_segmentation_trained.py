@@ -261,6 +261,9 @@ def test_painting_new_pictures(run: Run, folder: Path, tmp_path: Path) -> None:
     again = pellucid.dataset(tmp_path / "new")  # what it wrote can be learnt from
     assert again.mask_names == NAMES
     assert pellucid.evaluate(run, again, split="all").table[0]["value"] > 0.9
+    assert view.options["sizes"] == [[36, 48], [24, 24]]
+    assert figure_of(view) is not None
+    assert any("“square” is in" in s.text for s in look_of("segmented").words(view))
 
 
 def test_all_that_cannot_be_read_is_told_before_anything_is_written(run: Run, folder: Path, tmp_path: Path) -> None:
@@ -273,9 +276,6 @@ def test_all_that_cannot_be_read_is_told_before_anything_is_written(run: Run, fo
         pellucid.predict(run, pictures, masks=tmp_path / "masks")
     assert all(f"{name}.png" in str(found.value) for name in "bd")
     assert not (tmp_path / "masks").exists()
-    assert view.options["sizes"] == [[36, 48], [24, 24]]
-    assert figure_of(view) is not None
-    assert any("“square” is in" in s.text for s in look_of("segmented").words(view))
 
 
 def test_objects_are_parts_that_hang_together() -> None:
