@@ -72,6 +72,27 @@ class Offsets(nn.Module):
         return score + GAIN * self.offsets
 
 
+class Projection(nn.Sequential):
+    """Two linear layers, between them batch norm and ReLU: what a contrastive loss sees of the features [n, width].
+
+    Of Chen et al. 2020 (arXiv:2002.05709, §4.2): the features before it tell more than what it gives, so it is dropped
+    when the loss is done (``dropped``).
+    """
+
+    def __init__(self, width: int, outputs: int):
+        hidden = nn.Linear(width, width, bias=False)
+        super().__init__(hidden, nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, outputs))
+        self.in_features = width
+
+
+class Code(nn.Identity):
+    """What is left where a projection was dropped: the features [n, width] are the network's output, its code."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.in_features = width
+
+
 class OneScore(nn.Sequential):
     """One score of the features [n, width], and offsets to it: the head of an ordered scale, replaced as a whole.
 
@@ -95,8 +116,19 @@ def _cumulative(width: int, outputs: int) -> nn.Module:
     return OneScore(width, Thresholds(outputs))
 
 
+#: The head that is dropped after training.
+PROJECTION = "projection"
+
 #: What makes a head for features of some width.
-KINDS: dict[str, Callable[[int, int], nn.Module]] = {"linear": _linear, "coral": _coral, "cumulative": _cumulative}
+KINDS: dict[str, Callable[[int, int], nn.Module]] = {
+    "linear": _linear,
+    "coral": _coral,
+    "cumulative": _cumulative,
+    PROJECTION: Projection,
+}
+
+#: What a head is put in place of.
+_HEADS = nn.Linear | OneScore | Projection | Code
 
 
 def make_head(head: Head, width: int) -> nn.Module:
@@ -109,13 +141,27 @@ def make_head(head: Head, width: int) -> nn.Module:
 def head_place(network: Network) -> Layer:
     """The linear layer that gives the network's output, or the head that took its place once: where a head goes."""
     used = [layer for layer in network.tree() if layer.calls]
-    heads = [layer for layer in used if isinstance(network.module.get_submodule(layer.name), nn.Linear | OneScore)]
+    heads = [layer for layer in used if isinstance(network.module.get_submodule(layer.name), _HEADS)]
     last = max(heads, key=lambda layer: layer.order, default=None)
     behind = [layer for layer in used if last and layer.order > last.order and layer.leaf and layer.own_parameters]
     if last is None or behind or len(last.input_shape or ()) != 1:
         cure = "choose a network that ends in a linear layer over pooled features (see pellucid layers)"
         raise BadInput("there is no last linear layer that a new head could replace", where=network.name, cure=cure)
     return last
+
+
+def dropped(network: Network) -> Network:
+    """The network with its projection dropped: in its place is ``Code``, and the features are the output."""
+    place = head_place(network).name
+    module = copy.deepcopy(network.module)
+    parent, _, child = place.rpartition(".")
+    setattr(module.get_submodule(parent), child, Code(module.get_submodule(place).in_features))  # type: ignore[arg-type]
+    return dataclasses.replace(network, module=module, classes=None, output="values", _cache={})
+
+
+def code_place(network: Network) -> str | None:
+    """The name of the layer that gives the code where a projection was dropped; None where none was."""
+    return next((name for name, module in network.module.named_modules() if isinstance(module, Code)), None)
 
 
 def last_place(network: Network) -> Layer:

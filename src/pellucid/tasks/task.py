@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import Tensor
+from torch import Generator, Tensor
 
 from pellucid.core.errors import BadInput
 from pellucid.core.types import Frame
@@ -98,10 +98,11 @@ class Task:
     scene: where targets are places in the picture. summary: outputs, targets → [n, …], all that scores need of each
     item, where the outputs themselves would be too many; ``probabilities`` and the metrics then take summaries, and
     the metrics leave their first argument alone. objective: run, x, targets → each item's loss [n] and its summary,
-    for a task that does more than run the network once. constant: the targets of what is learnt from → the output
-    [1, …] of who answers always the same, where a target is more than a class or a number. unlearnt:
-    targets → the summaries of who answers always the same, where the targets themselves tell what that costs. notes:
-    what a user should know (a shifted logit, a rare class).
+    for a task that does more than run the network once. views: ``views(x, generator)`` → what the objective gets in
+    place of x, drawn anew each time; items are then judged beside others, in batches. constant: the targets of what is
+    learnt from → the output [1, …] of who answers always the same, where a target is more than a class or a number.
+    unlearnt: targets → the summaries of who answers always the same, where the targets themselves tell what that costs.
+    notes: what a user should know (a shifted logit, a rare class).
     """
 
     kind: str
@@ -125,6 +126,7 @@ class Task:
     scene: Scene | None = None
     summary: Callable[[Tensor, Tensor], Tensor] | None = None
     objective: Callable[[Callable[[Tensor], Any], Tensor, Tensor], tuple[Tensor, Tensor]] | None = None
+    views: Callable[[Tensor, Generator], Tensor] | None = None
     constant: Callable[[Tensor], Tensor] | None = None
     unlearnt: Callable[[np.ndarray], np.ndarray] | None = None
     notes: tuple[str, ...] = ()

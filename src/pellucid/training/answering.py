@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
@@ -20,12 +20,24 @@ from pellucid.training.examples import Codes, Examples
 BATCH = 64
 
 
-def assess(task: Task, run: Callable[[Tensor], Any], x: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-    """Each item's loss [n], and what the task's scores need of it [n, …]: its outputs, or a summary of them."""
+def assess(
+    task: Task, run: Callable[[Tensor], Any], x: Tensor, target: Tensor, generator: Generator | None = None
+) -> tuple[Tensor, Tensor]:
+    """Each item's loss [n], and what the task's scores need of it [n, …]: its outputs, or a summary of them.
+
+    generator: of the views, for a task that makes some.
+    """
+    if task.views is not None:
+        x = task.views(x, generator or torch.Generator().manual_seed(0))
     if task.objective is not None:
         return task.objective(run, x, target)
     output = first_tensor(run(x)).float()
     return task.loss(output, target), output if task.summary is None else task.summary(output.detach(), target)
+
+
+def judged_in(task: Task, batch: int | None) -> int:
+    """Items a pass: those of a training step where items are judged beside others, else what is fastest."""
+    return BATCH if task.views is None or batch is None else batch
 
 
 def assessed(
@@ -33,14 +45,40 @@ def assessed(
 ) -> tuple[Tensor, Tensor]:
     """Each example's loss and what scores need of it, on the CPU, in evaluation mode.
 
-    what: the name that progress goes by; "" shows none (within an epoch, which shows its own).
+    batch: items a pass; where items are judged beside others, so many, whatever split they are of. what: the name that
+    progress goes by; "" shows none (within an epoch, which shows its own).
     """
+    if task.views is not None:
+        return _together(network, task, examples, batch, what)
     losses, seen = [], []
     for x, rows in _passes(network, examples, batch, what):
         loss, each = assess(task, network, x, examples.targets[rows].to(network.device))
         losses.append(loss.cpu())
         seen.append(each.float().cpu())
     return torch.cat(losses).clone(), torch.cat(seen).clone()
+
+
+def _together(network: Network, task: Task, examples: Examples | Codes, batch: int, what: str) -> tuple[Tensor, Tensor]:
+    """The same where items are judged beside others: by a fixed order and fixed draws, all batches of one size.
+
+    The last one is filled up with items of the first, which count there alone.
+    """
+    count, size = len(examples), min(batch, len(examples))
+    order = torch.randperm(count, generator=Generator().manual_seed(0))
+    losses, seen = [], []
+    starts = range(0, count, size)
+    with untouched(network.module), torch.inference_mode(), torch.random.fork_rng(devices=[]):
+        for start in track(starts, what) if what else starts:
+            own = order[start : start + size]
+            rows = torch.cat([own, order[: size - len(own)]])
+            torch.default_generator.manual_seed(start)
+            x = examples.x(rows, network.device, network.dtype)
+            target = examples.targets[rows].to(network.device)
+            loss, each = assess(task, network, x, target, Generator().manual_seed(start))
+            losses.append(loss[: len(own)].cpu())
+            seen.append(each[: len(own)].float().cpu())
+    places = order.argsort()
+    return torch.cat(losses)[places].clone(), torch.cat(seen)[places].clone()
 
 
 def outputs_of(network: Network, examples: Examples | Codes, *, batch: int = BATCH, what: str = "") -> Tensor:
@@ -57,15 +95,19 @@ def _passes(network: Network, examples: Examples | Codes, batch: int, what: str)
             yield examples.x(rows, network.device, network.dtype), rows
 
 
-def answers(network: Network, task: Task, examples: Examples | Codes, *, what: str = "answers") -> np.ndarray:
+def answers(
+    network: Network, task: Task, examples: Examples | Codes, *, batch: int = BATCH, what: str = "answers"
+) -> np.ndarray:
     """The task's probabilities for all examples, float32 [n, len(task.classes)]; on the fast copy of the network.
 
-    For a task whose answers lie in the picture, what its scores need, [n, …]. Raises BadInput where an output is not
-    finite.
+    For a task whose answers lie in the picture, what its scores need, [n, …]. batch: as for ``assessed``.
+    Raises BadInput where an output is not finite.
     """
     ready = network.prepared()
     plain = task.objective is None and task.summary is None
-    found = outputs_of(ready, examples, what=what) if plain else assessed(ready, task, examples, what=what)[1]
+    found = (
+        outputs_of(ready, examples, what=what) if plain else assessed(ready, task, examples, batch=batch, what=what)[1]
+    )
     if not bool(torch.isfinite(found).all()):
         raise BadInput("the network's output is not finite", where=network.name, cure="check the weights")
     return task.probabilities(found).numpy()

@@ -23,7 +23,7 @@ from pellucid.core.progress import track
 from pellucid.data.augment import augmented
 from pellucid.models.network import Network
 from pellucid.tasks.task import Task
-from pellucid.training.answering import assess, assessed
+from pellucid.training.answering import assess, assessed, judged_in
 from pellucid.training.clipping import norm_of
 from pellucid.training.examples import Codes, Examples
 from pellucid.training.nonfinite import CLIP, SHRINK, NonFinite, NonFiniteWarning
@@ -70,7 +70,8 @@ class State:
 
 
 class Loop:
-    """A training under way. module: learns, in place. kept: the weights of the best epoch so far.
+    """A training under way. module: learns, in place. kept: the weights of the best epoch so far. probe: what else an
+    epoch's row should tell, read off the module alone.
 
     on_step: called after each step, on_epoch with each epoch's row; either may raise to end it, and ``state`` is then
     whole.
@@ -84,9 +85,10 @@ class Loop:
         plan: Plan,
         train: Examples | Codes,
         val: Examples | Codes,
+        probe: Callable[[], Row] | None = None,
     ):
         self.network, self.task, self.chosen, self.plan = network, task, chosen, plan
-        self.train, self.val, self.module = train, val, network.module
+        self.train, self.val, self.module, self.probe = train, val, network.module, probe
         self.layout = layout_of(self.module)
         self.module.to(memory_format=self.layout)
         self.state = State()
@@ -226,9 +228,11 @@ class Loop:
         row: Row = {"epoch": state.epoch + 1, "loss": state.loss / len(self.train)}
         row |= {f"train_{n}": v for n, v in self._scores(self.train.targets, state.seen).items()}
         if len(self.val):
-            losses, seen = assessed(self.network, self.task, self.val)
+            batch = judged_in(self.task, self.plan.batch)
+            losses, seen = assessed(self.network, self.task, self.val, batch=batch)
             row["val_loss"] = float(losses.mean())
             row |= {f"val_{n}": v for n, v in self._scores(self.val.targets, seen).items()}
+        row |= {} if self.probe is None else self.probe()
         row |= {"lr": self._rates[0] * self._factor(self.steps - 1), "gradient_norm": state.norm}
         row["seconds"] = time.perf_counter() - self._began
         state.rows.append(row)

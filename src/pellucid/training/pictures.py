@@ -62,6 +62,14 @@ def of_pictures(
     return fitted_to(task, network), held_against(store, rows, units_of(network), seed=seed)
 
 
+def others_of(rows: Mapping[str, np.ndarray], batch: int | None, count: int) -> Tensor:
+    """How many other views each view is held against where its split is judged, float32 [count]; NaN in no split."""
+    found = torch.full((count,), torch.nan)
+    for own in rows.values():
+        found[torch.from_numpy(own)] = 2.0 * min(batch or len(own), len(own)) - 1
+    return found
+
+
 def fitted_to(task: Task, network: Network) -> Task:
     """The task with the scores that the network has: only a drawn code says something of KL.
 

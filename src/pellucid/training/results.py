@@ -15,7 +15,7 @@ from torch import Tensor
 from pellucid.core.types import View
 from pellucid.features.resampling import Interval
 from pellucid.models.network import Network
-from pellucid.training.answering import answers
+from pellucid.training.answering import answers, judged_in
 from pellucid.training.census import census
 from pellucid.training.examples import Codes
 from pellucid.training.fit import Row
@@ -48,7 +48,8 @@ class Fitted:
         """The task's probabilities for a split, [n, classes]."""
         if self.rest is not None and split in self.codes:
             return answers(self.rest, self.setup.task, self.codes[split])
-        return answers(self.network, self.setup.task, self.setup.examples(split))
+        task, batch = self.setup.task, judged_in(self.setup.task, self.setup.plan.batch)
+        return answers(self.network, task, self.setup.examples(split), batch=batch)
 
 
 def run_view(fitted: Fitted) -> View:
@@ -83,6 +84,7 @@ def run_view(fitted: Fitted) -> View:
             "items": {split: len(some) for split, some in setup.rows.items() if len(some)},
             "leaks": dict(setup.leaks),
             "classes": len(setup.task.classes),
+            "shown": _shown(setup, rows[0]),
             "lacking": {split: list(some) for split in found if (some := _lacking(setup, split))},
             "rule": fitted.rule,
             "gap": _gap(fitted, found),
@@ -91,6 +93,13 @@ def run_view(fitted: Fitted) -> View:
         notes=setup.notes,
         provenance={**fitted.network.facts(), "seed": setup.plan.seed},
     )
+
+
+def _shown(setup: Setup, row: Row) -> str:
+    """The metric that is drawn beside the loss: the one that counts, and where that is the loss itself another."""
+    if setup.task.views is None:
+        return setup.task.primary
+    return "probe_accuracy" if "val_probe_accuracy" in row else "matched"
 
 
 def _scores(fitted: Fitted, split: str) -> dict[str, Interval]:
@@ -212,6 +221,13 @@ def _own_lines(plan: Plan, source: str, folder: Path) -> dict[str, Any]:
             "what a unit looks at": f'{run}\npellucid.explain(run.network, images, unit="code:0").show()',
         }
         return {"command": "", "python": f"{told}  # model: the module that it began with", "next": purposes}
+    if plan.task == "contrastive":
+        purposes = {
+            "what its codes are good for": f"{run}\npellucid.evaluate(run, {source!r}).show()",
+            "what it tells apart": f"{run}\npellucid.regions(run.network, images).show()",
+            "few labels, many pictures": f"{run}\npellucid.train(data, model=run.network, unfreeze_from='head')",
+        }
+        return {"command": "", "python": f"{told}  # model: the module that it began with", "next": purposes}
     return {
         "command": "",
         "python": f"{told}  # model: the module that it began with",
@@ -246,6 +262,13 @@ def next_commands(task: str, source: str, folder: Path) -> dict[str, str]:
             "what its codes are good for": shlex.join(["pellucid", "latent", run, source]),
             "which units matter": f"pellucid neurons {opened} IMAGES --layer code",
             "what a unit looks at": f"pellucid explain IMAGES --model {opened} --unit code:0",
+        }
+    if task == "contrastive":
+        opened = shlex.quote(f"run:{run}")
+        return {
+            "what its codes are good for": shlex.join(["pellucid", "evaluate", run, source]),
+            "what it tells apart": f"pellucid regions IMAGES --model {opened}",
+            "few labels, many pictures": f"pellucid train DATA --model {opened}",
         }
     told = " --target REGION" if task == "segmentation" else ""
     return {

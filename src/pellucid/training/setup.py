@@ -32,7 +32,7 @@ from pellucid.tasks.table import Learns, tasks
 from pellucid.tasks.task import Task, scene_vocabulary, vocabulary_of
 from pellucid.training.examples import Examples, Store
 from pellucid.training.initialise import initialise
-from pellucid.training.pictures import normal_rows, of_pictures
+from pellucid.training.pictures import normal_rows, of_pictures, others_of
 from pellucid.training.plan import ALL, HEAD, Plan
 from pellucid.training.transfer import Learners, learners
 
@@ -121,7 +121,9 @@ def prepare(
         _check_maps(network, task)
     chosen = learners(network, plan.unfreeze_from or ALL, own=task.head.kind == OWN)
     _begin(network, chosen, plan, kept, rows["train"])
-    if learns == "pictures":
+    if task.views is not None:
+        targets = others_of(rows, plan.batch, len(data))
+    elif learns == "pictures":
         task, targets = of_pictures(task, network, kept, rows, seed=plan.seed)
     else:
         targets = _targets(data, task, labels, network.input)

@@ -31,6 +31,7 @@ from pellucid.training.examples import Codes, Examples
 from pellucid.training.fit import Loop, Row, weights_of
 from pellucid.training.frozen import folded, on_codes
 from pellucid.training.layerwise import begin_layerwise
+from pellucid.training.linear_probe import linear_probe
 from pellucid.training.lr_range import lr_range
 from pellucid.training.plan import ALL, HEAD, Plan
 from pellucid.training.prefix import on_prefix
@@ -54,7 +55,7 @@ class Training:
     """
 
     def __init__(self, setup: Setup, *, cache: bool = True):
-        learns, same = setup.plan.unfreeze_from, not setup.plan.augment
+        learns, same = setup.plan.unfreeze_from, not setup.plan.augment and setup.task.views is None
         self.alone = learns == HEAD and same and setup.task.head.kind != OWN
         self.setup = setup
         self.codes: dict[str, Codes] = {}
@@ -73,7 +74,7 @@ class Training:
         plan = setup.plan
         if plan.lr == "find":
             plan = dataclasses.replace(plan, lr=found_rate(network, setup, train, chosen))
-        self.loop = Loop(network, setup.task, chosen, plan, train, val)
+        self.loop = Loop(network, setup.task, chosen, plan, train, val, linear_probe(setup))
 
     def whole(self, weights: dict[str, Tensor]) -> dict[str, Tensor]:
         """The whole network's weights from the loop's."""
@@ -106,6 +107,9 @@ def found_rate(network: Network, setup: Setup, train: Examples | Codes, chosen: 
     batches = []
     for p in map(torch.from_numpy, places):
         x = train.x(p, network.device)
+        if setup.task.views is not None:
+            batches.append((setup.task.views(x, torch.Generator().manual_seed(int(p[0]))), x))
+            continue
         batches.append((x, x if setup.task.unlearnt is not None else train.targets[p].to(network.device)))
 
     def loss(output: Tensor, target: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.core.errors import BadInput, near
-from pellucid.models.heads import Head, with_head
+from pellucid.models.heads import PROJECTION, Head, dropped, with_head
 from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network
 from pellucid.models.sources.table import Request, open_named, sources
@@ -47,6 +47,7 @@ def read_run(name: str, own: Network | None = None, *, architecture: str | None 
     network = own or open_named(Request(architecture or model, weights="none", input=spec, outputs=head.outputs))
     network = with_head(dataclasses.replace(network, input=spec), head)  # whose weights are loaded now
     load_by_name(network.module, read_state_dict(folder / WEIGHTS), where=str(folder / WEIGHTS))
+    network = dropped(network) if head.kind == PROJECTION else network
     return dataclasses.replace(network, name=f"run:{name}", weights=WEIGHTS, groups=groups, **facts)
 
 

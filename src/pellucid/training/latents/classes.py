@@ -29,7 +29,7 @@ def by_neighbours(fitted: np.ndarray, classes: np.ndarray, asked: np.ndarray) ->
 
 def by_logistic(fitted: np.ndarray, classes: np.ndarray, asked: np.ndarray, *, seed: int) -> np.ndarray:
     """What a logistic regression on standardised numbers says: int [m]."""
-    return _logistic(_penalty(fitted, classes, seed)).fit(fitted, classes).predict(asked)
+    return logistic(_penalty(fitted, classes, seed)).fit(fitted, classes).predict(asked)
 
 
 def _penalty(x: np.ndarray, classes: np.ndarray, seed: int) -> float:
@@ -38,11 +38,12 @@ def _penalty(x: np.ndarray, classes: np.ndarray, seed: int) -> float:
     if fewest < 5:
         return CS[len(CS) // 2]
     learn, check = train_test_split(np.arange(len(x)), test_size=0.2, random_state=seed, stratify=classes)
-    scores = [_logistic(c).fit(x[learn], classes[learn]).score(x[check], classes[check]) for c in CS]
+    scores = [logistic(c).fit(x[learn], classes[learn]).score(x[check], classes[check]) for c in CS]
     return CS[int(np.argmax(scores))]
 
 
-def _logistic(c: float) -> Pipeline:
+def logistic(c: float) -> Pipeline:
+    """A logistic regression on standardised numbers with this penalty."""
     return make_pipeline(StandardScaler(), LogisticRegression(C=c, max_iter=STEPS, tol=TOLERANCE))
 
 
