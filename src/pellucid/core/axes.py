@@ -28,6 +28,11 @@ KNOWN = (
     "rival",
     "seed",
     "size",
+    "method",
+    "other",
+    "score",
+    "case",
+    "part",
 )
 
 

@@ -1,0 +1,1 @@
+"""Whether a heatmap is true: scores of explanations, and the truths that they are held against."""
