@@ -301,7 +301,7 @@ def test_occlusion_with_every_baseline(what: Any) -> None:
     """One window over everything: the fall is that of the whole baseline."""
     net, x = network("modules"), images(2)
     found = pellucid.explain(net, x, "occlusion", 1, window=SIZE, baseline=what)
-    from pellucid.attribution.baselines import baseline_of
+    from pellucid.models.baselines import baseline_of
 
     with torch.no_grad():
         fall = net.module.eval()(x)[:, 1] - net.module(baseline_of(net, x, what))[:, 1]

@@ -7,13 +7,13 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from pellucid.attribution.baselines import Baseline, baseline_of
 from pellucid.attribution.passes import backward
 from pellucid.attribution.relevance.differences import Differences, Reference
 from pellucid.attribution.relevance.tape import Tape, again_if_overwritten
 from pellucid.attribution.table import Attribution, methods
 from pellucid.attribution.target import Target
 from pellucid.core.progress import track
+from pellucid.models.baselines import Baseline, baseline_of
 from pellucid.models.network import Network
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.attribution.baselines import Baseline, baseline_of
 from pellucid.attribution.passes import gradient_of, scores
 from pellucid.attribution.table import Attribution, methods
 from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
 from pellucid.core.types import TINY
+from pellucid.models.baselines import Baseline, baseline_of
 from pellucid.models.network import Network
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from pellucid.attribution.baselines import Baseline, baseline_of
 from pellucid.attribution.passes import scores
 from pellucid.attribution.table import Attribution, methods
 from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
+from pellucid.models.baselines import Baseline, baseline_of
 from pellucid.models.network import Network
 
 

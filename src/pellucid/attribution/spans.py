@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.attribution.baselines import Baseline, baseline_of
 from pellucid.attribution.explain import explain
 from pellucid.attribution.passes import scores
 from pellucid.attribution.target import Of, Target, Wanted, resolve
@@ -32,6 +31,7 @@ from pellucid.core.errors import BadInput
 from pellucid.core.progress import quiet, track
 from pellucid.core.types import Explanation, View
 from pellucid.data.batches import Inputs, as_batch
+from pellucid.models.baselines import Baseline, baseline_of
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
 

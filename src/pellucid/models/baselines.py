@@ -1,4 +1,4 @@
-"""What 'nothing there' looks like: the reference that integrated gradients and occlusion compare with."""
+"""What 'nothing there' looks like: the reference that methods compare with, and that scores put in a pixel's place."""
 
 from __future__ import annotations
 
