@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from matplotlib.path import Path as Polygon
 
 from data.phantom import CT, FRAME, OBLIQUE, STRAIGHT, Grid, dice, examples, write_contours, write_series
+from data.real_ct import nrrd, sdist
 from pellucid.core.errors import BadInput
 from pellucid.data import dicom
 from pellucid.data.dicom.raster import fill, nested
@@ -250,10 +251,7 @@ def test_real_files_that_are_no_series(name: str, said: str) -> None:
 
 def _sdist(package: str, pattern: str, place: Path) -> list[Path]:
     """Files out of a source distribution."""
-    pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:", "--no-build-isolation"]
-    done = subprocess.run([*pip, "-d", str(place), package], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr[-500:]
-    with tarfile.open(next(place.glob("*.tar.gz"))) as stored:
+    with tarfile.open(sdist(package, place)) as stored:
         members = [m for m in stored.getmembers() if pattern in m.name and m.isfile()]
         stored.extractall(place, members, filter="data")
     return [place / m.name for m in members]
@@ -275,8 +273,8 @@ def test_a_real_structure_set(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_contours_on_a_real_ct_come_back(tmp_path: Path) -> None:
     files = {p.name: p for p in _sdist("pyradiomics==3.0.1", "lung1_", tmp_path)}
-    values, spacing, origin = _nrrd(files["lung1_image.nrrd"])
-    lesion = _nrrd(files["lung1_label.nrrd"])[0] > 0
+    values, spacing, origin = nrrd(files["lung1_image.nrrd"].read_bytes())
+    lesion = nrrd(files["lung1_label.nrrd"].read_bytes())[0] > 0
     lungs = values < -500
     grid = Grid(values.shape, spacing, STRAIGHT, origin)
     series = write_series(tmp_path / "series", grid, values)
@@ -287,17 +285,6 @@ def test_contours_on_a_real_ct_come_back(tmp_path: Path) -> None:
     masks = dicom.masks_of(volume, dicom.read_contours(file))
     for name, mask in truth.items():
         assert dice(masks.values[name], mask) >= 0.995, name
-
-
-def _nrrd(path: Path) -> tuple[np.ndarray, tuple[float, float, float], list[float]]:
-    head, _, body = path.read_bytes().partition(b"\n\n")
-    facts = dict(line.split(": ", 1) for line in head.decode().splitlines() if ": " in line and line[0] != "#")
-    size = [int(n) for n in facts["sizes"].split()]
-    kind = {"short": "<i2", "unsigned char": "u1", "uchar": "u1", "int": "<i4", "ushort": "<u2"}[facts["type"]]
-    array = np.frombuffer(zlib.decompress(body, 31), kind).reshape(size[::-1])
-    steps = [eval(v) for v in facts["space directions"].split()]
-    origin = list(eval(facts["space origin"]))
-    return array.astype(np.int16), (steps[2][2], steps[1][1], steps[0][0]), origin
 
 
 # -- hostile files --------------------------------------------------------------------------------
