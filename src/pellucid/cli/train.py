@@ -169,6 +169,8 @@ def epoch_line(row: Mapping[str, Any], best: int, epochs: int, primary: str) -> 
         parts.append(f"validation {row['val_loss']:.4f}, {primary.replace('_', ' ')} {row[f'val_{primary}']:.4g}")
     else:
         parts.append(f"{primary.replace('_', ' ')} {row[f'train_{primary}']:.4g}")
+    if "val_probe_accuracy" in row:
+        parts.append(f"probe {row['val_probe_accuracy']:.3f}")
     parts.append(f"{row['seconds']:.1f} s")
     return "  ".join([*parts, *(["★ best"] if row["epoch"] == best else [])])
 

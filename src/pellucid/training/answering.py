@@ -35,21 +35,16 @@ def assess(
     return task.loss(output, target), output if task.summary is None else task.summary(output.detach(), target)
 
 
-def judged_in(task: Task, batch: int | None) -> int:
-    """Items a pass: those of a training step where items are judged beside others, else what is fastest."""
-    return BATCH if task.views is None or batch is None else batch
-
-
 def assessed(
     network: Network, task: Task, examples: Examples | Codes, *, batch: int = BATCH, what: str = ""
 ) -> tuple[Tensor, Tensor]:
     """Each example's loss and what scores need of it, on the CPU, in evaluation mode.
 
-    batch: items a pass; where items are judged beside others, so many, whatever split they are of. what: the name that
+    batch: items a pass; where items are judged beside others, their targets say beside how many. what: the name that
     progress goes by; "" shows none (within an epoch, which shows its own).
     """
     if task.views is not None:
-        return _together(network, task, examples, batch, what)
+        return _together(network, task, examples, what)
     losses, seen = [], []
     for x, rows in _passes(network, examples, batch, what):
         loss, each = assess(task, network, x, examples.targets[rows].to(network.device))
@@ -58,12 +53,12 @@ def assessed(
     return torch.cat(losses).clone(), torch.cat(seen).clone()
 
 
-def _together(network: Network, task: Task, examples: Examples | Codes, batch: int, what: str) -> tuple[Tensor, Tensor]:
+def _together(network: Network, task: Task, examples: Examples | Codes, what: str) -> tuple[Tensor, Tensor]:
     """The same where items are judged beside others: by a fixed order and fixed draws, all batches of one size.
 
     The last one is filled up with items of the first, which count there alone.
     """
-    count, size = len(examples), min(batch, len(examples))
+    count, size = len(examples), (int(examples.targets[0]) + 1) // 2
     order = torch.randperm(count, generator=Generator().manual_seed(0))
     losses, seen = [], []
     starts = range(0, count, size)
@@ -95,19 +90,15 @@ def _passes(network: Network, examples: Examples | Codes, batch: int, what: str)
             yield examples.x(rows, network.device, network.dtype), rows
 
 
-def answers(
-    network: Network, task: Task, examples: Examples | Codes, *, batch: int = BATCH, what: str = "answers"
-) -> np.ndarray:
+def answers(network: Network, task: Task, examples: Examples | Codes, *, what: str = "answers") -> np.ndarray:
     """The task's probabilities for all examples, float32 [n, len(task.classes)]; on the fast copy of the network.
 
-    For a task whose answers lie in the picture, what its scores need, [n, …]. batch: as for ``assessed``.
-    Raises BadInput where an output is not finite.
+    For a task whose answers lie in the picture, what its scores need, [n, …]. Raises BadInput where an output is not
+    finite.
     """
     ready = network.prepared()
     plain = task.objective is None and task.summary is None
-    found = (
-        outputs_of(ready, examples, what=what) if plain else assessed(ready, task, examples, batch=batch, what=what)[1]
-    )
+    found = outputs_of(ready, examples, what=what) if plain else assessed(ready, task, examples, what=what)[1]
     if not bool(torch.isfinite(found).all()):
         raise BadInput("the network's output is not finite", where=network.name, cure="check the weights")
     return task.probabilities(found).numpy()

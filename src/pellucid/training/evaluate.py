@@ -15,6 +15,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.sets.checks import inspect, raise_or_warn
 from pellucid.data.sets.opening import open_dataset
 from pellucid.data.thumbnails import thumbnails
+from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Task
 from pellucid.training.answering import answers
 from pellucid.training.examples import Examples, Store
@@ -58,7 +59,8 @@ def evaluate(
     task, network = run.task, run.network
     own = evaluating(task)
     if own is not None:
-        found: View = own.evaluate(run, opened, split=split, cases=cases, seed=seed)
+        named = {"label": label} if tasks[task.kind].facts.learns == "pictures" else {}
+        found: View = own.evaluate(run, opened, split=split, cases=cases, seed=seed, **named)
         return found
     form = form_of(task)
     columns, notes = matched(task, opened, label)

@@ -23,7 +23,7 @@ from pellucid.core.progress import track
 from pellucid.data.augment import augmented
 from pellucid.models.network import Network
 from pellucid.tasks.task import Task
-from pellucid.training.answering import assess, assessed, judged_in
+from pellucid.training.answering import assess, assessed
 from pellucid.training.clipping import norm_of
 from pellucid.training.examples import Codes, Examples
 from pellucid.training.nonfinite import CLIP, SHRINK, NonFinite, NonFiniteWarning
@@ -228,8 +228,7 @@ class Loop:
         row: Row = {"epoch": state.epoch + 1, "loss": state.loss / len(self.train)}
         row |= {f"train_{n}": v for n, v in self._scores(self.train.targets, state.seen).items()}
         if len(self.val):
-            batch = judged_in(self.task, self.plan.batch)
-            losses, seen = assessed(self.network, self.task, self.val, batch=batch)
+            losses, seen = assessed(self.network, self.task, self.val)
             row["val_loss"] = float(losses.mean())
             row |= {f"val_{n}": v for n, v in self._scores(self.val.targets, seen).items()}
         row |= {} if self.probe is None else self.probe()

@@ -49,8 +49,9 @@ def latent(
     """What the codes of pictures are good for: groups, classes, outliers; beside pixels and principal components.
 
     run: a folder, a Run, or any network. data: pictures; None: those of the run's training. layer: whose output is the
-    code. label: the column of classes; None: the run's or the data's own, if there is one. normal: the classes that
-    are normal, for anomaly scores; None: as the run was trained (``normal=``, ``anomalous=``). clusters: how many
+    code; of a contrastive run its features, whatever that layer is called. label: the column of classes; None: the
+    run's or the data's own, if there is one. normal: the classes that are normal, for anomaly scores; None: as the run
+    was trained (``normal=``, ``anomalous=``). clusters: how many
     groups k-means looks for; None: as many as there are classes. image: the column that names the pictures.
 
     Everything that is fitted (groups, classifiers, components, what is normal) is fitted to items that the run learnt

@@ -63,10 +63,15 @@ def of_pictures(
 
 
 def others_of(rows: Mapping[str, np.ndarray], batch: int | None, count: int) -> Tensor:
-    """How many other views each view is held against where its split is judged, float32 [count]; NaN in no split."""
-    found = torch.full((count,), torch.nan)
+    """How many other views each view is held against where its split is judged, float32 [count]; NaN in no split.
+
+    They are those of a batch, or of the smallest split where that is less: of all splits alike, for a loss among fewer
+    is less.
+    """
+    sizes = [len(own) for own in rows.values() if len(own)]
+    together, found = max(2, min([*sizes, batch or max(sizes)])), torch.full((count,), torch.nan)
     for own in rows.values():
-        found[torch.from_numpy(own)] = 2.0 * min(batch or len(own), len(own)) - 1
+        found[torch.from_numpy(own)] = 2.0 * min(together, len(own)) - 1
     return found
 
 

@@ -15,7 +15,7 @@ from torch import Tensor
 from pellucid.core.types import View
 from pellucid.features.resampling import Interval
 from pellucid.models.network import Network
-from pellucid.training.answering import answers, judged_in
+from pellucid.training.answering import answers
 from pellucid.training.census import census
 from pellucid.training.examples import Codes
 from pellucid.training.fit import Row
@@ -48,8 +48,7 @@ class Fitted:
         """The task's probabilities for a split, [n, classes]."""
         if self.rest is not None and split in self.codes:
             return answers(self.rest, self.setup.task, self.codes[split])
-        task, batch = self.setup.task, judged_in(self.setup.task, self.setup.plan.batch)
-        return answers(self.network, task, self.setup.examples(split), batch=batch)
+        return answers(self.network, self.setup.task, self.setup.examples(split))
 
 
 def run_view(fitted: Fitted) -> View:

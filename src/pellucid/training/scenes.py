@@ -8,7 +8,10 @@ from types import ModuleType
 from pellucid.tasks.task import Task
 
 #: By the task's kind the modules that have ``evaluate`` and ``predict`` for it.
-_EVALUATE = {"segmentation": "pellucid.training.masks_evaluated"}
+_EVALUATE = {
+    "segmentation": "pellucid.training.masks_evaluated",
+    "contrastive": "pellucid.training.contrast_evaluated",
+}
 _PREDICT = {"segmentation": "pellucid.training.masks_predicted"}
 
 

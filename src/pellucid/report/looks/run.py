@@ -54,10 +54,11 @@ def figure(view: View) -> Figure:
     """Loss to the left, the score that counts to the right, the learning rate in a strip below."""
     drawn = Picture(figsize=(11, 4.8), layout="constrained")
     grid = drawn.add_gridspec(2, 2, height_ratios=[7, 1])
-    primary = view.options["primary"]
+    shown = view.options.get("shown", view.options["primary"])
+    what = view.options["words"].get(shown, "a linear classifier on the features")
     panels = {
         "Loss": ("loss", "val_loss"),
-        f"{metric_name(primary)}: {view.options['words'][primary]}": (f"train_{primary}", f"val_{primary}"),
+        f"{metric_name(shown)}: {what}": (f"train_{shown}", f"val_{shown}"),
     }
     for place, (text, curves) in enumerate(panels.items()):
         axes = drawn.add_subplot(grid[0, place])
@@ -128,6 +129,7 @@ def words(view: View) -> list[Sentence]:
     return [
         *_score_words(view),
         *_cover_words(view),
+        *_probe_words(view),
         *_component_words(view),
         *_heart_words(view),
         *_ending_words(view),
@@ -236,6 +238,15 @@ def _held_out(view: View) -> str:
     return "test" if _row(view, "test", view.options["primary"]) is not None else "val"
 
 
+def _probe_words(view: View) -> Iterator[Sentence]:
+    """Of what learns without labels: what a classifier on it knows of them."""
+    if "val_probe_accuracy" in view.arrays:
+        own = view["val_probe_accuracy"][view.options["best_epoch"] - 1]
+        first = view["val_probe_accuracy"][0]
+        text = f"A linear classifier on its features is right about {percent(float(own))} of the validation items"
+        yield Sentence("fact", f"{text}, {percent(float(first))} after the first epoch. No label was learnt from.")
+
+
 def _component_words(view: View) -> Iterator[Sentence]:
     """Of reconstructions: what principal components would have missed."""
     split = next((s for s in ("test", "val", "train") if _row(view, s, "error_over_pca")), None)
@@ -299,6 +310,9 @@ def _steps_words(view: View) -> Iterator[Sentence]:
     steps = done * -(-items // view.options["batch"])
     if steps < MOST_FEW_STEPS and view.options["batch"] > SMALL_BATCH:
         text = f"The {whole(items)} items were learnt from in {whole(steps)} steps in all, which is few"
+        if view.options["task"] == "contrastive":  # whose loss lives of many others in a batch
+            yield Sentence("fact", f"{text}: more --epochs give more of them.")
+            return
         batch = max(SMALL_BATCH, min(view.options["batch"] // 2, items // 16))
         yield Sentence("fact", f"{text}: --batch {batch} takes more of them in an epoch.")
 
