@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -28,9 +29,10 @@ class Explainer(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """What a generator can render away. masks: bool [n, parts, H, W], a part's visible pixels (none: not in that picture).
+    """What a generator can render away.
 
-    effects: float [n, parts], how far the explained value falls when the part is rendered away; NaN where it is not there.
+    masks: bool [n, parts, H, W], a part's visible pixels; none where it is not in the picture. effects: float
+    [n, parts], how far the explained value falls when the part is rendered away; NaN where it is not in the picture.
     """
 
     names: tuple[str, ...]
@@ -44,10 +46,12 @@ class Bench:
 
     network: prepared (``network.prepared()``). x: [n, C, H, W], as it is fed. targets: int64 [n], the output that is
     explained for each picture. names: [n]. of: what is explained of it. pictures: uint8 [n, H, W, 3] for drawing.
-    masks: bool [n, H, W] at the size of ``x``, what ought to decide; a picture without any has no True. groups: int [n],
-    which pictures belong together (drawn together for intervals). parts: truth by rendering. explain: the method
-    itself, for scores that explain again. shuffled: the same network trained on shuffled labels. shared: what scores
-    keep for the other methods (``once``).
+    masks: bool [n, H, W] at the size of ``x``, what ought to decide; a picture without any has no True. groups: int
+    [n], which pictures belong together (drawn together for intervals). parts: truth by rendering. explain: the method
+    itself, for scores that explain again. original: the network before it was prepared, which methods are given and
+    whose weights may be changed in copies. shuffled: the same network trained on shuffled labels. repeats: how many
+    pictures, the first ones, are explained again by scores that do so. shared, own: what scores keep for all methods,
+    and for the other scores of this one (``once``).
     """
 
     network: Network
@@ -60,9 +64,12 @@ class Bench:
     groups: np.ndarray | None = None
     parts: Parts | None = None
     explain: Explainer | None = None
+    original: Network | None = None
     shuffled: Network | None = None
+    repeats: int = 12
     seed: int = 0
     shared: dict[Any, Any] = field(default_factory=dict, repr=False)
+    own: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         n, _, *size = self.x.shape
@@ -89,11 +96,26 @@ class Bench:
         key = f"{self.seed} {words}".encode()
         return torch.Generator().manual_seed(int.from_bytes(_digest(key), "big") >> 1)
 
-    def once(self, key: Any, make: Callable[[], T]) -> T:
-        """What ``make`` gives, made for the first method and kept for the others."""
-        if key not in self.shared:
-            self.shared[key] = make()
-        return self.shared[key]
+    def once(self, key: Any, make: Callable[[], T], *, own: bool = False) -> T:
+        """What ``make`` gives, made for the first method and kept for the others; ``own``: for this method alone."""
+        kept = self.own if own else self.shared
+        if key not in kept:
+            kept[key] = make()
+        return kept[key]
+
+    def judging(self, explain: Explainer | None, *, repeats: int | None = None) -> Bench:
+        """The same bench for another method."""
+        return dataclasses.replace(self, explain=explain, own={}, repeats=repeats or self.repeats)
+
+    @property
+    def repeated(self) -> Tensor:
+        """The numbers of the pictures that are explained again."""
+        return torch.arange(min(self.repeats, len(self)))
+
+    @property
+    def source(self) -> Network:
+        """The network that methods are given."""
+        return self.original or self.network
 
     # -- what the network says ----------------------------------------------------------------------
 

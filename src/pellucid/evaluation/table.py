@@ -8,7 +8,7 @@ come from drawing pictures again and methods are compared picture by picture.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -27,11 +27,26 @@ NEEDS = {
 
 
 @dataclass(frozen=True)
+class Work:
+    """What a score costs for all pictures together.
+
+    own: forward passes for each method. shared: forward passes that all methods share. again: how often each method
+    explains the repeated pictures again. networks: how often the network is changed and prepared again.
+    """
+
+    own: int = 0
+    shared: int = 0
+    again: int = 0
+    networks: int = 0
+
+
+@dataclass(frozen=True)
 class ScoreFacts:
     """group: what the map is held against. source: the paper. better: which end of the scale is good.
 
-    needs: of ``NEEDS``. variants: sets of options under which it is asked unless one is chosen; each is a column of its
-    own, named by its values (``deletion:blur``). cost: in words, per method and picture. unit: what a value is, in words.
+    needs: of ``NEEDS``. variants: sets of options under which it is asked unless one is chosen; each is a column of
+    its own, named by its values (``deletion:blur``). work: from the number of pictures and the score's options by name
+    what it costs; None: nothing to speak of. unit: what a value is.
     """
 
     group: Group
@@ -39,7 +54,7 @@ class ScoreFacts:
     better: Literal["higher", "lower"]
     needs: frozenset[str] = frozenset()
     variants: tuple[Mapping[str, Any], ...] = ({},)
-    cost: str = "none"
+    work: Callable[..., Work] | None = None
     unit: str = ""
 
     def __post_init__(self) -> None:
