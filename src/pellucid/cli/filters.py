@@ -23,7 +23,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def filters(
-    model: Annotated[str, typer.Argument(help="efficientnet_lite0, timm:NAME, torchvision:NAME or file:PATH.")],
+    model: Annotated[
+        str, typer.Argument(help="efficientnet_lite0, timm:NAME, torchvision:NAME, file:PATH or run:FOLDER.")
+    ],
     images: Annotated[
         list[str] | None,
         typer.Argument(

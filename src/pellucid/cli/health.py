@@ -18,7 +18,9 @@ def add_to(app: typer.Typer) -> None:
 
 
 def health(
-    model: Annotated[str, typer.Argument(help="efficientnet_lite0, timm:NAME, torchvision:NAME or file:PATH.")],
+    model: Annotated[
+        str, typer.Argument(help="efficientnet_lite0, timm:NAME, torchvision:NAME, file:PATH or run:FOLDER.")
+    ],
     data: Annotated[
         list[str] | None,
         typer.Argument(

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 Model = Annotated[
     str,
     typer.Option(
-        "--model", "-m", help="efficientnet_lite0, timm:NAME, torchvision:NAME or file:PATH (see pellucid models)."
+        "--model",
+        "-m",
+        help="efficientnet_lite0, timm:NAME, torchvision:NAME, file:PATH or run:FOLDER (see pellucid models).",
     ),
 ]
 Weights = Annotated[str, typer.Option(help="'default' for pretrained weights, 'none' for random ones.")]
