@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pellucid.models.inputs import InputSpec
     from pellucid.models.network import Network
     from pellucid.models.open import open
+    from pellucid.prove.judge import evaluate_explanations, forecast_explanations
     from pellucid.synth.generators import (
         AppleGenerator,
         CoinGenerator,
@@ -87,9 +88,11 @@ _HOMES = {
     "dataset": "pellucid.data.sets.opening",
     "dream": "pellucid.features.dream",
     "evaluate": "pellucid.training.evaluate",
+    "evaluate_explanations": "pellucid.prove.judge",
     "explain": "pellucid.attribution.explain",
     "filters": "pellucid.features.filters",
     "fit_patterns": "pellucid.attribution.patterns",
+    "forecast_explanations": "pellucid.prove.judge",
     "generator": "pellucid.synth.generators",
     "health": "pellucid.training.health",
     "howmany": "pellucid.training.howmany",
@@ -142,9 +145,11 @@ __all__ = [
     "dicom",
     "dream",
     "evaluate",
+    "evaluate_explanations",
     "explain",
     "filters",
     "fit_patterns",
+    "forecast_explanations",
     "generator",
     "health",
     "howmany",

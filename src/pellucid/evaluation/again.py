@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy.stats import rankdata
+from skimage.metrics import structural_similarity
 from torch import Tensor
 
 from pellucid.evaluation.bench import Bench
@@ -28,23 +30,21 @@ def explained(bench: Bench, network: Network, x: Tensor, targets: Tensor) -> Ten
 
 
 def rank_correlations(a: Tensor, b: Tensor) -> Tensor:
-    """Spearman's correlation between |a| and |b| [m, H, W], picture by picture: [m]; 0 where one is flat.
-
-    Of absolute values, for a map whose signs change and whose picture stays looks the same.
-    """
-    from scipy.stats import rankdata
-
-    ranks = [np.stack([rankdata(one) for one in each.abs().flatten(1).numpy()]) for each in (a, b)]
+    """Spearman's correlation between maps a and b [m, H, W], picture by picture: [m]; 0 where one is flat."""
+    ranks = [np.stack([rankdata(one) for one in each.flatten(1).numpy()]) for each in (a, b)]
     centred = [r - r.mean(1, keepdims=True) for r in ranks]
     size = np.linalg.norm(centred[0], axis=1) * np.linalg.norm(centred[1], axis=1)
     found = np.divide((centred[0] * centred[1]).sum(1), size, out=np.zeros(len(size)), where=size > 0)
     return torch.from_numpy(found)
 
 
+def unsigned_correlations(a: Tensor, b: Tensor) -> Tensor:
+    """The same of absolute values: maps whose signs turn over look the same at a glance."""
+    return rank_correlations(a.abs(), b.abs())
+
+
 def structural_similarities(a: Tensor, b: Tensor) -> Tensor:
     """SSIM (Wang et al. 2004) between |a| and |b| [m, H, W], each scaled to a largest value of 1: [m]."""
-    from skimage.metrics import structural_similarity
-
     scaled = [each.abs().double() / each.abs().flatten(1).amax(1).clamp(min=1e-300)[:, None, None] for each in (a, b)]
     side = min(7, (min(a.shape[1:]) - 1) // 2 * 2 + 1)
     pairs = zip(scaled[0].numpy(), scaled[1].numpy(), strict=True)

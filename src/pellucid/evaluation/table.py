@@ -22,7 +22,7 @@ NEEDS = {
     "masks": "pass data with masks of what decides (a folder from pellucid make, or masks/ beside the images)",
     "parts": "pass data from a generator, whose parts can be rendered away",
     "explain": "pass a method instead of ready-made maps",
-    "shuffled": "pass a network that was trained on shuffled labels (--shuffled run:…)",
+    "shuffled": "pass the same network trained on shuffled labels (--shuffled run:FOLDER)",
 }
 
 

@@ -42,6 +42,11 @@ class Method:
         return registry[self.name].facts.group
 
     @property
+    def slow(self) -> bool:
+        """Whether a map takes more than some twenty passes."""
+        return registry[self.name].facts.slow
+
+    @property
     def key(self) -> str:
         """What its maps depend on besides network and pictures: what a cache is asked for."""
         told = {k: _told(v) for k, v in sorted(registry[self.name].complete(self.options).items())}

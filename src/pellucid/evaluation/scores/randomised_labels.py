@@ -19,7 +19,7 @@ from pellucid.evaluation.table import Work, scores
     unit="how alike the map is on a network that has learnt shuffled labels",
 )
 def randomised_labels(bench: Bench, maps: Tensor) -> Tensor:
-    """The rank correlation of absolute maps between the network and its twin that was trained on shuffled labels (§4).
+    """The rank correlation of maps between the network and its twin that was trained on shuffled labels (§4).
 
     Only the bench's repeated pictures have a value, for they are explained again.
     """

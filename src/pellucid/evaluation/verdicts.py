@@ -1,0 +1,210 @@
+"""What somebody who is no specialist may conclude from the scores, and what not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.evaluation.baselines import BASELINES
+from pellucid.evaluation.bench import Bench, Explainer
+from pellucid.evaluation.columns import Column
+from pellucid.evaluation.curves import blank
+from pellucid.evaluation.judged import Judged
+
+#: A map that stays more alike than this when the weights are shuffled is of the picture more than of the network. Maps
+#: that follow the weights stay near 0, those of a network that is not looked at are 1 (docs/evaluate-explanations.md).
+ALIKE = 0.3
+
+#: Where blurring what the mask marks takes less than this share of what blurring everything takes, it is not looked at.
+IGNORED = 0.05
+
+#: So many names are told; of more, how many more.
+_NAMED = 4
+
+Said = list[dict[str, str]]
+
+
+#: With fewer pictures an interval means nothing.
+_LEAST = 3
+
+
+def verdict(column: Column, low: float, high: float, count: int) -> str:
+    """Of a randomisation score "passes", "fails" or "unclear"; of others nothing, for they have no threshold."""
+    if column.facts.group != "randomisation":
+        return ""
+    if count < _LEAST:
+        return "unclear"
+    if low > ALIKE:
+        return "fails"
+    return "passes" if high < ALIKE else "unclear"
+
+
+def words(
+    bench: Bench,
+    methods: Mapping[str, Explainer],
+    found: Sequence[Column],
+    judged: Judged,
+    table: Sequence[Mapping[str, Any]],
+) -> Said:
+    """Sentences with a level, "fact" or "warning"."""
+    own = [m for m in methods if m not in BASELINES]
+    return [
+        *_ignored(bench),
+        *_randomised(table, own),
+        *_worse(table, own),
+        *_leaders(methods, found, judged),
+        *_edges(table, own),
+        *_few(bench),
+        _fact(
+            "A true map shows which pixels moved this network's answer on these pictures. It does not say that the"
+            " answer is right, that the network looks at the same things elsewhere, or that what is marked is the cause"
+            " in the world."
+        ),
+    ]
+
+
+def _fact(text: str) -> dict[str, str]:
+    return {"level": "fact", "text": text}
+
+
+def _warning(text: str) -> dict[str, str]:
+    return {"level": "warning", "text": text}
+
+
+def _randomised(table: Sequence[Mapping[str, Any]], own: Sequence[str]) -> Said:
+    """Which methods draw the picture, by weights (rank correlation, else ssim) and by labels."""
+    said = []
+    for score, check, what in (
+        ("randomised_weights", "weight-randomisation", "when its weights are shuffled"),
+        ("randomised_labels", "label-randomisation", "when it was trained on shuffled labels"),
+    ):
+        rows = [r for r in table if r["score"].partition(":")[0] == score and r["method"] in own]
+        column = next((r["score"] for r in rows), None)
+        said += [
+            _warning(
+                f"{row['method']} failed the {check} check on your network: it draws the picture, not the network."
+                f" Its map stays {row['value']:.2f} alike ({row['low']:.2f} to {row['high']:.2f}, {row['count']}"
+                f" pictures; 1 is the same map) {what}."
+            )
+            for row in rows
+            if row["score"] == column and row["verdict"] == "fails"
+        ]
+        passed = [r["method"] for r in rows if r["score"] == column and r["verdict"] == "passes"]
+        if passed:
+            change = f"{'its map changes' if len(passed) == 1 else 'their maps change'} {what}"
+            said.append(_fact(f"The {check} check is passed by {listed(passed)}: {change}."))
+        turned = [r["method"] for r in table if r["score"] == f"{score}:unsigned" and r["verdict"] == "fails"]
+        turned = [m for m in turned if m in passed]
+        if turned:
+            said.append(
+                _fact(
+                    f"{listed(turned)}: at a glance the map looks alike even then, for it marks the same places, with"
+                    " other signs. Read its colours, for or against, not its outline."
+                )
+            )
+    return said
+
+
+def _worse(table: Sequence[Mapping[str, Any]], own: Sequence[str]) -> Said:
+    found: dict[str, list[str]] = {}
+    for row in table:
+        if row["method"] in own and row["vs_random"] == "worse" and row["score_group"] in ("faithfulness", "truth"):
+            found.setdefault(row["score"], []).append(row["method"])
+    return [
+        _warning(f"By {score}, {listed(names)} {'does' if len(names) == 1 else 'do'} worse than a map of noise.")
+        for score, names in found.items()
+    ]
+
+
+def _leaders(methods: Mapping[str, Explainer], found: Sequence[Column], judged: Judged) -> Said:
+    """Who is first by each score that says how true a map is, and who cannot be told apart from the first."""
+    names, mean, said = list(methods), judged.means()[0], []
+    for s, column in enumerate(found):
+        there = np.isfinite(mean[:, s])
+        if column.facts.group not in ("faithfulness", "truth") or not there.any():
+            continue
+        order = np.argsort(np.where(there, -judged.signs[s] * mean[:, s], np.inf), kind="stable")
+        first = int(order[0])
+        beside = judged.against(first, s)
+        level = [names[m] for m in order[1:] if there[m] and beside[m] == 0]
+        what = f"{names[first]}, which knows no network," if names[first] in BASELINES else names[first]
+        n = int(judged.known[first, s].sum())
+        said.append(_fact(f"By {column.name}, {what} is first ({mean[first, s]:.2f}, {n} pictures){_level(level)}."))
+    return said
+
+
+def _level(names: Sequence[str]) -> str:
+    """Who stands beside the first: by name if they are few."""
+    if not names:
+        return ", truly better than all others"
+    who = listed(names) if len(names) <= _NAMED else f"{listed([*names[:_NAMED], f'{len(names) - _NAMED} more'])}"
+    return f"; {who} cannot be told apart from it"
+
+
+def _edges(table: Sequence[Mapping[str, Any]], own: Sequence[str]) -> Said:
+    """Methods that no score puts above edges of the picture, which need no network."""
+    rows = [r for r in table if r["method"] in own and r["score_group"] in ("faithfulness", "truth")]
+    better = {r["method"] for r in rows if r["vs_sobel"] == "better"}
+    never = [m for m in own if m not in better and any(r["method"] == m for r in rows)]
+    if not never:
+        return []
+    return [
+        _warning(f"No score here puts {listed(never)} above the edges of the picture (Sobel), which need no network.")
+    ]
+
+
+def _few(bench: Bench) -> Said:
+    units = len(bench) if bench.groups is None else len(np.unique(bench.groups))
+    if units >= 20:
+        return []
+    return [_warning(f"These are {units} independent pictures: few can be told apart by so many. Take 50.")]
+
+
+def _ignored(bench: Bench) -> Said:
+    """Whether the network looks at all at what the masks mark, and at the parts; told, not averaged away."""
+    said = []
+    if bench.masks is not None and bench.masks.any():
+        share, there = mask_shares(bench)
+        idle = int((share[there] < IGNORED).sum())
+        if idle:
+            said.append(
+                _warning(
+                    f"In {idle} of {int(there.sum())} pictures the network hardly looks at what the mask marks:"
+                    f" blurring it takes less than {IGNORED:.0%} of what blurring the whole picture takes from the"
+                    " answer. There a map that marks it is wrong about the network, whatever the truth scores say."
+                )
+            )
+    if bench.parts is not None:
+        effects = np.nan_to_num(np.abs(bench.parts.effects)).max(1)
+        idle = int((effects < IGNORED * bench.clean.abs().numpy()).sum())
+        if idle:
+            said.append(
+                _warning(
+                    f"In {idle} of {len(bench)} pictures the network ignores every planted part: without any one of"
+                    f" them its answer changes by less than {IGNORED:.0%}."
+                )
+            )
+    return said
+
+
+def mask_shares(bench: Bench) -> tuple[np.ndarray, np.ndarray]:
+    """How much of the answer's fall under a blur comes from the mask's pixels alone [n], and where that is known."""
+    empty, every = blank(bench, "blur"), torch.arange(len(bench))
+    marked = torch.from_numpy(bench.masks).to(bench.x.device)[:, None]
+
+    def changed(_: Tensor, rows: Tensor) -> Tensor:
+        return torch.where(marked[rows], empty[rows], bench.x[rows])
+
+    part = (bench.clean - bench.asked(every, changed)).numpy()
+    whole = (bench.clean - bench.asked(every, lambda _, rows: empty[rows])).numpy()
+    there = bench.masks.any((1, 2)) & (whole > 0)
+    return np.where(there, part / np.where(whole == 0, 1.0, whole), np.nan), there
+
+
+def listed(names: Sequence[str]) -> str:
+    """``a, b and c``."""
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
