@@ -22,6 +22,7 @@ from pellucid.cli import (
     dicom,
     dream,
     evaluate,
+    evaluate_explanations,
     explain,
     features,
     filters,
@@ -62,6 +63,7 @@ compare.add_to(app)
 compare_tasks.add_to(app)
 dream.add_to(app)
 evaluate.add_to(app)
+evaluate_explanations.add_to(app)
 features.add_to(app)
 filters.add_to(app)
 health.add_to(app)
