@@ -1,7 +1,7 @@
 """Left or right: what a frozen network tells, what its last layer learns, and what re-training from the cut learns.
 
-`python break_the_invariance.py full` gives the table of the page on invariance, in ten minutes of processor time; without
-`full` it is a few digits, to see how it is done.
+`python break_the_invariance.py full` gives the table of the page on invariance, in ten minutes of processor time;
+without `full` it is a few digits, to see how it is done.
 """
 
 import csv
@@ -114,7 +114,7 @@ axes.set_yticks(*zip(*labels, strict=True), fontsize=10)
 axes.axvline(0.5, color="#bbbbbb", lw=1, ls=":")
 axes.set(
     xlim=(0.45, 1.01),
-    ylim=(0.6 - 4 * len(table) + 0.8, 1.2),
+    ylim=(1.4 - 4 * len(table), 1.2),
     xlabel="held-out pictures told from their mirror images (guessing: 50 %)",
 )
 axes.xaxis.set_major_formatter("{x:.0%}")

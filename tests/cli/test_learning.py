@@ -18,7 +18,8 @@ from pellucid.cli.main import app as whole
 from pellucid.core.errors import BadInput
 from pellucid.tasks.table import tasks
 from pellucid.training.initialise import SCHEMES
-from pellucid.training.plan import Plan
+from pellucid.training.plan import RATE, Plan
+from pellucid.training.setup import BATCHES, RATE_SMALL
 
 COMMAND: list[str] = []
 
@@ -124,11 +125,13 @@ def test_the_help_tells_the_plans_own_defaults() -> None:
         (option,) = parameter.annotation.__metadata__
         found = re.search(r"\[default: (.*)\]", option.help or "")
         told[name] = found.group(1) if found else None
-    plain = {"weights", "probe_epochs", "batch", "optimizer", "lr", "weight_decay", "schedule"}
+    plain = {"weights", "probe_epochs", "optimizer", "weight_decay", "schedule"}
     for name in plain | {"task", "model", "seed", "device", "precision"}:
         assert told[name] == str(getattr(usual, name)), name
     assert told["shares"] == ",".join(map(str, usual.shares))
     assert told["watch"] == "watch"
+    assert told["batch"].startswith("{} to {}".format(*BATCHES))
+    assert told["lr"] == f"{RATE_SMALL} for small networks from nothing, else {RATE}"
     (init,) = parameters["init"].annotation.__metadata__
     assert all(scheme in init.help for scheme in SCHEMES)
 

@@ -248,14 +248,18 @@ def _options(
         int | None,
         typer.Option(help="So many of them train the head alone at first. \\[default: 0]", rich_help_panel=_HOW),
     ] = None,
-    batch: Annotated[int | None, typer.Option(help="Pictures a step. \\[default: 64]", rich_help_panel=_HOW)] = None,
+    batch: Annotated[
+        int | None, typer.Option(help="Pictures a step. \\[default: 8 to 64, by how many]", rich_help_panel=_HOW)
+    ] = None,
     optimizer: Annotated[
         str | None, typer.Option(help="adamw, adam or sgd. \\[default: adamw]", rich_help_panel=_HOW)
     ] = None,
     lr: Annotated[
         str | None,
         typer.Option(
-            help="The learning rate, or 'find' for the learning-rate finder. \\[default: 0.001]", rich_help_panel=_HOW
+            help="The learning rate, or 'find' for the learning-rate finder. "
+            "\\[default: 0.003 for small networks from nothing, else 0.001]",
+            rich_help_panel=_HOW,
         ),
     ] = None,
     backbone_lr: Annotated[

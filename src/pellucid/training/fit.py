@@ -27,7 +27,7 @@ from pellucid.training.answering import assess, assessed
 from pellucid.training.clipping import norm_of
 from pellucid.training.examples import Codes, Examples
 from pellucid.training.nonfinite import CLIP, SHRINK, NonFinite, NonFiniteWarning
-from pellucid.training.plan import Plan
+from pellucid.training.plan import RATE, Plan
 from pellucid.training.transfer import Learners, freeze, groups, training_mode
 from pellucid.training.watch import watch
 
@@ -96,7 +96,7 @@ class Loop:
         epochs = plan.epochs or 0
         self.steps = max(1, math.ceil(len(train) / plan.batch))
         self.total = epochs * self.steps
-        rate = plan.lr if isinstance(plan.lr, float | int) else 1e-3
+        rate = plan.lr if isinstance(plan.lr, float | int) else RATE
         found = groups(self.module, chosen, rate, plan.backbone_lr, plan.weight_decay)
         self.optimizer = _OPTIMIZERS[plan.optimizer](found)
         self._rates = [group["lr"] for group in self.optimizer.param_groups]
@@ -126,7 +126,7 @@ class Loop:
                 target = self.task.scene.moved(target, moves)
         x = x.contiguous(memory_format=self.layout) if x.ndim == 4 else x
         with torch.autocast(self.device.type, self.mixed) if self.mixed is not None else contextlib.nullcontext():
-            losses, seen = assess(self.task, self.module, x, target)
+            losses, seen = assess(self.task, self.module, x, target, torch.Generator().manual_seed(number))
         return losses.mean(), seen
 
     def _backward(self, places: Tensor) -> tuple[float, Tensor, float]:

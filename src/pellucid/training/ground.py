@@ -35,7 +35,8 @@ class Ground:
         self._networks: dict[tuple[object, ...], Network] = {}
         self._splits: dict[int, dict[str, np.ndarray]] = {}
         setup = self._prepared(data, plan, check=True)
-        self.plan, self.judge, self.labels = plan, setup.task, setup.plan.labels
+        self.plan = dataclasses.replace(plan, batch=setup.plan.batch)  # the same for parts of the items, too
+        self.judge, self.labels = setup.task, setup.plan.labels
         self.notes, self.network, self.learns = setup.notes, setup.network, setup.plan.unfreeze_from
         self.epochs = setup.plan.epochs
         self.truth = setup.targets.numpy()

@@ -16,6 +16,9 @@ HEAD, ALL = "head", "all"
 
 OPTIMIZERS = ("adamw", "adam", "sgd")
 SCHEDULES = ("cosine", "constant")
+#: The learning rate where nobody says.
+RATE = 1e-3
+
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 
 
@@ -27,9 +30,10 @@ class Plan:
     model, weights: as for ``pellucid.open``. size: (height, width) to feed. unfreeze_from: the first layer that learns,
     in the order of execution; "head": the last layer alone; "all"; None: "head" for pretrained weights, else "all".
     init: a scheme of ``initialise`` for all that learns. probe_epochs: so many epochs train the head alone at first.
-    epochs: None means 100 where the head alone learns, on codes, and else 30. batch: items a step. lr: of the head and
-    of new layers; "find" runs the learning-rate finder. backbone_lr: the factor for layers before the head; None means
-    0.1 for those that were pretrained, and 1 for those that begin anew.
+    epochs: None means 100 where the head alone learns, on codes, and else 30. batch: items a step; None: 8 to 64, so
+    that an epoch has 16 steps or more. lr: of the head and of new layers; "find" runs the learning-rate finder; None:
+    0.003 for small networks that begin with nothing, else 0.001. backbone_lr: the factor for layers before the head;
+    None means 0.1 for those that were pretrained, and 1 for those that begin anew.
     weight_decay: not for biases and norms. clip: the largest norm of the gradient. augment: names of ``augment``.
     patience: end after so many epochs without a better validation score. shares: of train, val and test where the
     data do not say, or whole numbers in proportion. seed: for everything that is drawn. precision: "auto" is mixed on
@@ -46,9 +50,9 @@ class Plan:
     init: str | None = None
     probe_epochs: int = 0
     epochs: int | None = None
-    batch: int = 64
+    batch: int | None = None
     optimizer: str = "adamw"
-    lr: float | str = 1e-3
+    lr: float | str | None = None
     backbone_lr: float | None = None
     weight_decay: float = 0.01
     schedule: str = "cosine"

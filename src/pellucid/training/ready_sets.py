@@ -12,7 +12,7 @@ from pellucid.models.small import NAMES
 from pellucid.tasks.table import tasks
 from pellucid.training.initialise import SCHEMES
 from pellucid.training.plan import ALL, HEAD, Plan
-from pellucid.training.setup import resolved
+from pellucid.training.setup import learns_from
 
 #: By name what is different about each alternative.
 Changes = dict[str, dict[str, Any]]
@@ -34,7 +34,7 @@ def _ordinal(plan: Plan) -> Changes:
 
 
 def _head_alone(plan: Plan) -> bool:
-    return resolved(plan, plan.labels).unfreeze_from == HEAD
+    return learns_from(plan) == HEAD
 
 
 def _narrows(plan: Plan) -> bool:

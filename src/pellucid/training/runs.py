@@ -330,7 +330,7 @@ def refuse_changes(folder: Path, plan: Plan) -> None:
     """
     old, new = Plan.of(read_config(folder).get("plan", {})), plan
     open_ones = {"labels": (), "weights": "default"}
-    open_ones |= dict.fromkeys(("unfreeze_from", "epochs", "backbone_lr"))
+    open_ones |= dict.fromkeys(("unfreeze_from", "epochs", "batch", "lr", "backbone_lr"))
     changed = [
         f"{name}: {getattr(old, name)} → {getattr(new, name)}"
         for name in (field.name for field in dataclasses.fields(Plan))

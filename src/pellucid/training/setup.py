@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from pellucid.tasks.task import Task, scene_vocabulary, vocabulary_of
 from pellucid.training.examples import Examples, Store
 from pellucid.training.initialise import initialise
 from pellucid.training.pictures import normal_rows, of_pictures, others_of
-from pellucid.training.plan import ALL, HEAD, Plan
+from pellucid.training.plan import ALL, HEAD, RATE, Plan
 from pellucid.training.transfer import Learners, learners
 
 #: The longest side that a small network is fed where nobody says.
@@ -42,6 +43,12 @@ LARGEST = {"unet": 128, "smp": 224}
 
 #: The factor of the learning rate for layers that were pretrained.
 PRETRAINED = 0.1
+
+#: The learning rate of these where nobody says, which begin with nothing and bear more than others.
+SMALL, RATE_SMALL = ("small_cnn", "perceptron", "linear"), 3e-3
+
+#: The fewest and the most items a step where nobody says, and the steps that an epoch should have.
+BATCHES, STEPS = (8, 64), 16
 
 #: Items from which the small networks' mean and deviation are measured.
 MEASURED = 2000
@@ -109,7 +116,7 @@ def prepare(
         rows = normal_rows(data, rows, labels, plan.options)
     task = make_task(data, plan, labels, rows["train"])
     told = labels if learns == "labels" else plan.labels  # of places the columns only deal items to splits
-    plan = resolved(plan, told)
+    plan = resolved(plan, told, len(rows["train"]))
     network = model if model is not None else opened(data, plan, task)
     kept = store(data, network.input)
     problems = inspect(data, rows, told, each=kept.put, needs=(learns,), cells=cells) if check else ()
@@ -117,7 +124,7 @@ def prepare(
     leaks = Counter(problem.leak for problem in problems if problem.leak)
     own = model is not None and model.name == type(model.module).__name__
     network = _headed(network, task, plan, own=own)
-    if learns == "masks":
+    if learns in ("masks", "points"):
         _check_maps(network, task)
     chosen = learners(network, plan.unfreeze_from or ALL, own=task.head.kind == OWN)
     _begin(network, chosen, plan, kept, rows["train"])
@@ -163,18 +170,33 @@ def _targets(data: Dataset, task: Task, labels: Sequence[str], spec: InputSpec) 
     return torch.stack([target(i) for i in track(range(len(data)), "targets")])
 
 
-def resolved(plan: Plan, labels: Sequence[str]) -> Plan:
-    """The plan with what it left open: what learns, and for how long."""
-    pretrained = plan.weights == "default" and plan.model.partition(":")[0] not in NAMES
-    # What answers in the picture has more than a last layer of its own to learn.
-    head_alone = pretrained and tasks[plan.task].facts.learns == "labels"
-    unfreeze = plan.unfreeze_from or (HEAD if head_alone else ALL)
+def resolved(plan: Plan, labels: Sequence[str], items: int) -> Plan:
+    """The plan with what it left open: what learns, from how many items a step, how fast, and for how long."""
+    pretrained, unfreeze = is_pretrained(plan), learns_from(plan)
     epochs = plan.epochs or (100 if unfreeze == HEAD else 30)
     weights = plan.weights if pretrained else "none"
     anew = plan.init is not None or (not pretrained and unfreeze == ALL)
     factor = plan.backbone_lr if plan.backbone_lr is not None else 1.0 if anew else PRETRAINED
     plan = dataclasses.replace(plan, labels=tuple(labels), unfreeze_from=unfreeze, backbone_lr=factor)
-    return dataclasses.replace(plan, epochs=epochs, weights=weights)
+    lr = plan.lr if plan.lr is not None else RATE_SMALL if plan.model.partition(":")[0] in SMALL else RATE
+    return dataclasses.replace(plan, epochs=epochs, weights=weights, batch=plan.batch or batch_for(items), lr=lr)
+
+
+def is_pretrained(plan: Plan) -> bool:
+    """Whether the network begins with weights that were learnt elsewhere."""
+    return plan.weights == "default" and plan.model.partition(":")[0] not in NAMES
+
+
+def learns_from(plan: Plan) -> str:
+    """The first layer that learns, "head" or "all"; what answers in the picture has more than a last layer to learn."""
+    head_alone = is_pretrained(plan) and tasks[plan.task].facts.learns == "labels"
+    return plan.unfreeze_from or (HEAD if head_alone else ALL)
+
+
+def batch_for(items: int) -> int:
+    """The power of two within ``BATCHES`` that leaves an epoch 16 steps or more: few pictures need steps, not speed."""
+    least, most = BATCHES
+    return min(most, max(least, 2 ** int(math.log2(max(1, items / STEPS)))))
 
 
 def opened(data: Dataset, plan: Plan, task: Task | None = None) -> Network:
@@ -235,7 +257,7 @@ def _check_maps(network: Network, task: Task) -> None:
     wanted = (task.head.outputs, *network.input.size)
     if shape != wanted:
         what = f"it gives {' × '.join(map(str, shape))} where {task.kind} needs {' × '.join(map(str, wanted))}"
-        cure = "pass model='unet', 'smp:unet-resnet18', or a network of your own with as many maps as there are regions"
+        cure = "pass model='unet', 'smp:unet-resnet18', or a network of your own with as many maps as that"
         raise BadInput(what, where=network.name, cure=cure)
 
 

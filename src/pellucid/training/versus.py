@@ -22,7 +22,7 @@ from pellucid.training.ground import Ground
 from pellucid.training.paired import DRAWS, Judged, Pair, drawn_items, pairs
 from pellucid.training.plan import HEAD, Plan
 from pellucid.training.ready_sets import SETS
-from pellucid.training.setup import resolved
+from pellucid.training.setup import learns_from
 
 #: What is compared: by name, changes to the common plan or a way of one's own.
 Wanted = Mapping[str, Mapping[str, Any] | Alternative]
@@ -95,7 +95,7 @@ def _equal_epochs(plan: Plan, wanted: Wanted) -> Plan:
     if plan.epochs is not None:
         return plan
     own = [changed(plan, _plain(w)) for w in wanted.values() if not isinstance(w, Alternative)]
-    alone = all(resolved(each, each.labels).unfreeze_from == HEAD for each in own)
+    alone = all(learns_from(each) == HEAD for each in own)
     return dataclasses.replace(plan, epochs=EPOCHS_HEAD if alone else EPOCHS)
 
 
