@@ -125,8 +125,8 @@ class Dataset:
     each stands alone. rows: where each is told of ("labels.csv, row 12"). boxes, points [k, 2] in pixels, masks
     (paths, ``file.npz:mask`` for an array): None where there are none at all, an entry of None where nothing is known
     of one. outlines: one a box, None where it has none. problems: those that were found while reading; what they are
-    about is not among the items. features: what the numbers of each [1, F] matrix are, where it was a table's row.
-    mask_names: what the numbers in masks mean.
+    about is not among the items. point_kinds: what each point is, None where all are of one type. features: what
+    the numbers of each [1, F] matrix are, where it was a table's row. mask_names: what the numbers in masks mean.
     """
 
     source: str
@@ -138,6 +138,7 @@ class Dataset:
     rows: tuple[str, ...] = ()
     boxes: tuple[Boxes | None, ...] | None = None
     points: tuple[np.ndarray | None, ...] | None = None
+    point_kinds: tuple[tuple[str, ...] | None, ...] | None = None
     masks: tuple[str | None, ...] | None = None
     outlines: tuple[tuple[Outline | None, ...], ...] | None = None
     problems: tuple[Problem, ...] = ()
@@ -147,6 +148,7 @@ class Dataset:
     def __post_init__(self) -> None:
         per_item = {"split": self.split, "group": self.group, "rows": self.rows or None, **self.columns}
         per_item |= {"boxes": self.boxes, "points": self.points, "masks": self.masks, "outlines": self.outlines}
+        per_item |= {"point_kinds": self.point_kinds}
         for name, values in per_item.items():
             if values is not None and len(values) != len(self.items):
                 raise BadInput(f"{len(values)} entries of {name!r} for {len(self.items)} items", where=self.source)
@@ -185,6 +187,7 @@ class Dataset:
             rows=some(self.rows) if self.rows else (),
             boxes=some(self.boxes),
             points=some(self.points),
+            point_kinds=some(self.point_kinds),
             masks=some(self.masks),
             outlines=some(self.outlines),
             problems=(),

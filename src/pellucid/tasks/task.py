@@ -24,6 +24,9 @@ Columns = Mapping[str, Sequence[str]]
 #: A missing label among class numbers; among floats it is NaN.
 MISSING = -1
 
+#: The type of points where the data name none.
+ONE_KIND = "point"
+
 
 @dataclass(frozen=True)
 class Vocabulary:
@@ -187,7 +190,9 @@ def scene_vocabulary(data: Dataset, learns: Learns, training: Sequence[int]) -> 
         boxes = [b for b in data.boxes or () if b is not None]
         kinds = in_order({kind for b in boxes for kind in b.kinds})
         return Vocabulary({"box": kinds}, known, most=max((len(b.kinds) for b in boxes), default=0))
-    return Vocabulary({"point": ("point",)}, known, most=max(len(p) for p in data.points or () if p is not None))
+    named = [kinds for kinds in data.point_kinds or () if kinds is not None]
+    types = in_order({kind for kinds in named for kind in kinds}) if named else (ONE_KIND,)
+    return Vocabulary({"point": types}, known, most=max(len(p) for p in data.points or () if p is not None))
 
 
 def in_order(values: set[str]) -> tuple[str, ...]:

@@ -25,6 +25,9 @@ def _rows(setup: Setup, splits: dict[str, np.ndarray]) -> Iterator[dict[str, Any
     elif task.kind == "segmentation":
         for number, name in enumerate(task.classes):
             yield _row("mask", name, {s: int(_shown(t, number).sum()) for s, t in splits.items()})
+    elif task.kind == "keypoints":
+        for number, name in enumerate(task.classes):
+            yield _row("point", name, {s: int((t[:, 1:, 2] == number).sum()) for s, t in splits.items()})
     elif task.kind == "regression":
         for place, name in enumerate(labels):
             own = setup.targets[:, place].numpy()

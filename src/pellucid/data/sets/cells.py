@@ -39,14 +39,20 @@ def boxes_of(cell: str) -> Boxes | None:
     return Boxes(np.array(corners, np.float64).reshape(-1, 4), tuple(str(row[0]) for row in rows))
 
 
-def points_of(cell: str) -> np.ndarray | None:
-    """``[[x, y], …]`` as float64 [k, 2]; None for an empty cell."""
+#: A landmark's type and its place; the type is "" where the cell names none.
+Landmark = tuple[str, float, float]
+
+
+def points_of(cell: str) -> tuple[Landmark, ...] | None:
+    """``[[x, y], …]``, or ``[["eye", x, y], …]`` of several types; None for an empty cell."""
     if not cell:
         return None
     rows = _list_of(cell, "[[x, y], …]")
-    if not all(isinstance(r, list) and len(r) == 2 for r in rows):
-        raise BadInput("its points are not of the form [[x, y], …]")
-    return np.array([[_number(v) for v in row] for row in rows], np.float64).reshape(-1, 2)
+    if all(isinstance(r, list) and len(r) == 2 for r in rows):
+        rows = [["", *row] for row in rows]
+    elif not all(isinstance(r, list) and len(r) == 3 and isinstance(r[0], str) and r[0].strip() for r in rows):
+        raise BadInput('its points are not of the form [[x, y], …] or [["eye", x, y], …]')
+    return tuple((kind.strip(), _number(x), _number(y)) for kind, x, y in rows)
 
 
 def _list_of(cell: str, form: str) -> list[Any]:

@@ -120,6 +120,7 @@ class _Told:
     def pictures(self) -> list[Picture]:
         """Those that are there, in the file's order, with their objects."""
         kinds = dict(self._each("categories", _category))
+        parts = {c["id"]: _parts(c) for c in self.told["categories"] if isinstance(c, dict) and "id" in c}
         named = dict(self._each("images", _image))
         folder = self._folder(list(named.values()))
         found: dict[Any, Picture] = {}
@@ -135,7 +136,7 @@ class _Told:
             image, category = (
                 _reference(entry, what, known) for what, known in (("image", named), ("category", kinds))
             )
-            marked = _marked(entry, kinds[category])
+            marked = _marked(entry, kinds[category], parts[category])
             if image in found:
                 found[image].objects.append(marked)
 
@@ -200,7 +201,13 @@ def _reference(entry: Mapping[str, Any], what: str, known: Mapping[Any, str]) ->
     return id_
 
 
-def _marked(entry: Mapping[str, Any], kind: str) -> Marked:
+def _parts(category: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a category's keypoints are called; none where it does not say."""
+    told = category.get("keypoints")
+    return tuple(map(str, told)) if isinstance(told, list) else ()
+
+
+def _marked(entry: Mapping[str, Any], kind: str, parts: tuple[str, ...]) -> Marked:
     outline = _outline(entry.get("segmentation"))
     if "bbox" in entry:
         x, y, w, h = _numbers(entry["bbox"], "its bbox", 4)
@@ -209,7 +216,10 @@ def _marked(entry: Mapping[str, Any], kind: str) -> Marked:
         corners = outline.corners
     else:
         raise _Wrong("it has no bbox")
-    return Marked(kind, corners, outline, _points(entry), bool(entry.get("iscrowd", 0)))
+    points = _points(entry)
+    if points is not None and parts and len(points) != len(parts):
+        raise _Wrong(f"it has {len(points)} keypoints, and its category names {len(parts)}")
+    return Marked(kind, corners, outline, points, bool(entry.get("iscrowd", 0)), parts if points is not None else ())
 
 
 def _outline(told: Any) -> Outline | None:

@@ -17,6 +17,7 @@ TAGS = "tags"
 @dataclass(frozen=True, eq=False)
 class Marked:
     """One object. corners: x0, y0, x1, y1 in pixels. points: [k, 2], NaN where one is not seen; None: none are asked.
+    point_kinds: what each point is, where that is told.
 
     crowd: many of a kind in one mark, so that its kind is there, but the box is of no single one.
     """
@@ -26,6 +27,7 @@ class Marked:
     outline: Outline | None = None
     points: np.ndarray | None = None
     crowd: bool = False
+    point_kinds: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +43,7 @@ class Picture:
 def dataset_of(source: str, pictures: Sequence[Picture], problems: Sequence[Problem]) -> Dataset:
     """The pictures with their tags, boxes, outlines and points (of all objects of a picture, one after the other)."""
     single = [[o for o in p.objects if not o.crowd] for p in pictures]
-    points = [[o.points for o in own if o.points is not None] for own in single]
+    points = any(o.points is not None for own in single for o in own)
     outlined = any(o.outline is not None for own in single for o in own)
     splits = tuple(p.split or "train" for p in pictures)
     return Dataset(
@@ -52,10 +54,23 @@ def dataset_of(source: str, pictures: Sequence[Picture], problems: Sequence[Prob
         split=splits if any(p.split for p in pictures) else None,
         rows=tuple(p.row for p in pictures),
         boxes=tuple(_boxes(own) for own in single),
-        points=tuple(np.concatenate(own) if own else None for own in points) if any(points) else None,
+        points=tuple(map(_points, pictures)) if points else None,
+        point_kinds=tuple(tuple(k for o in own for k in _point_kinds(o)) for own in single) if points else None,
         outlines=tuple(tuple(o.outline for o in own) for own in single) if outlined else None,
         problems=tuple(problems),
     )
+
+
+def _points(picture: Picture) -> np.ndarray | None:
+    """Those of all objects; none in a picture without objects; None where objects are told of without points."""
+    told = [o.points for o in picture.objects if o.points is not None and not o.crowd]
+    return np.concatenate(told) if told else None if picture.objects else np.empty((0, 2))
+
+
+def _point_kinds(marked: Marked) -> tuple[str, ...]:
+    """What its points are: as they are named, else by their places."""
+    count = 0 if marked.points is None else len(marked.points)
+    return marked.point_kinds or tuple(f"{marked.kind} {place + 1}" for place in range(count))
 
 
 def _boxes(objects: Sequence[Marked]) -> Boxes:

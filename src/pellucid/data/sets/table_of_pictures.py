@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import numpy as np
 
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
@@ -85,7 +87,7 @@ def of(place: Path, columns: Columns, numbers: Sequence[int], key: str) -> Datas
         group=_groups(rows, columns[group]) if group else None,
         rows=tuple(map(rows.where, range(len(cells)))),
         boxes=rows.each(columns[boxes], boxes_of) if boxes else None,
-        points=rows.each(columns[points], points_of) if points else None,
+        **_landmarks(rows, columns[points] if points else ()),
         masks=_masks(rows, masks) if mask else None,
         mask_names=_mask_names(rows) if mask else {},
     )
@@ -95,6 +97,20 @@ def of(place: Path, columns: Columns, numbers: Sequence[int], key: str) -> Datas
         raise BadInput(what, where=place, cure=f"paths start from the table's folder, {place.parent}")
     data = data.take(kept) if rows.bad else data
     return dataclasses.replace(_with_label(data), problems=_in_order(rows))
+
+
+def _landmarks(rows: _Rows, cells: Sequence[str]) -> dict[str, Any]:
+    """Places and, where any cell names them, types."""
+    told = rows.each(cells, points_of)
+    if not told:
+        return {}
+    places = tuple(None if own is None else np.array([p[1:] for p in own], np.float64).reshape(-1, 2) for own in told)
+    named = any(kind for own in told if own is not None for kind, *_ in own)
+    for i, own in enumerate(told):
+        if named and own is not None and any(not kind for kind, *_ in own):
+            rows.tell(i, 'its points have no type, and those of other rows have: write [["eye", x, y], …]')
+    kinds = tuple(None if own is None else tuple(kind for kind, *_ in own) for own in told)
+    return {"points": places, "point_kinds": kinds if named else None}
 
 
 def _column(columns: Columns, taken: set[str], names: Sequence[str], fits: Callable[[str], bool]) -> str | None:

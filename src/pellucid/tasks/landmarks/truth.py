@@ -1,0 +1,127 @@
+"""Landmarks as targets, and as heatmaps.
+
+A target is float32 [1 + most, 3]. Its first row is (width, height, JUDGED) of what enters the network, then a row a
+landmark: x, y in pixels (the first pixel's left upper corner is 0, 0) and the number of its type. Rows without one are
+NaN; where nobody knows what a picture shows, all are. A picture that was looked at and shows none has its first row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.core.errors import BadInput
+from pellucid.core.types import Frame
+from pellucid.data.augment import Moves
+from pellucid.data.dataset import Dataset
+from pellucid.models.inputs import InputSpec
+from pellucid.tasks.task import ONE_KIND, Vocabulary
+
+#: What stands in the first row of a target, where a landmark has its type.
+JUDGED = -1.0
+
+
+def target_of(vocabulary: Vocabulary) -> Callable[[Dataset, int, Frame, InputSpec], Tensor]:
+    """The targets of a task: item i's landmarks in pixels of what enters the network; those outside of it are none."""
+    kinds, most = vocabulary.values["point"], vocabulary.most
+
+    def target(data: Dataset, i: int, frame: Frame, spec: InputSpec) -> Tensor:
+        found = torch.full((1 + most, 3), torch.nan)
+        given = None if data.points is None else data.points[i]
+        if given is None:
+            return found
+        height, width = spec.size
+        found[0] = torch.tensor([width, height, JUDGED])
+        places = np.asarray(given, np.float64).reshape(-1, 2)
+        named = kinds_of(data, i, len(places))
+        unknown = sorted(set(named) - set(kinds))
+        if unknown:
+            cure = f"known are {', '.join(map(repr, kinds))}"
+            raise BadInput(f"{unknown[0]!r} is no known type of landmark", where=data.row(i), cure=cure)
+        numbers = np.array([kinds.index(name) for name in named], np.float64)
+        x = (places[:, 0] - frame.left) * width / (frame.right - frame.left)
+        y = (places[:, 1] - frame.top) * height / (frame.bottom - frame.top)
+        inside = (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
+        rows = np.stack([x, y, numbers], 1)[inside]
+        if len(rows) > most:  # of a picture that was not there in training
+            found = torch.cat([found, found.new_full((len(rows) - most, 3), torch.nan)])
+        found[1 : 1 + len(rows)] = torch.from_numpy(rows).float()
+        return found
+
+    return target
+
+
+def kinds_of(data: Dataset, i: int, count: int) -> Sequence[str]:
+    """The type of each landmark of item i; where the data name none, all are of one."""
+    named = None if data.point_kinds is None else data.point_kinds[i]
+    return (ONE_KIND,) * count if named is None else named
+
+
+def mirrored(kinds: Sequence[str]) -> tuple[int, ...]:
+    """The number that each type has in a mirror: "left eye" becomes "right eye", where both are known."""
+    swap = {"left": "right", "right": "left", "Left": "Right", "Right": "Left"}
+    found = []
+    for place, kind in enumerate(kinds):
+        side = next((s for s in swap if s in kind), None)
+        other = kind if side is None else kind.replace(side, swap[side])
+        found.append(kinds.index(other) if other in kinds else place)
+    return tuple(found)
+
+
+def moved(kinds: Sequence[str]) -> Callable[[Tensor, Moves], Tensor]:
+    """Targets [N, 1 + most, 3] after their pictures were moved; a landmark that left the picture is none.
+
+    Where a picture was mirrored (the matrix turns left into right), so are the sides in the names of types.
+    """
+    other = torch.tensor(mirrored(kinds), dtype=torch.float32)
+
+    def move(targets: Tensor, moves: Moves) -> Tensor:
+        found = targets.clone()
+        places = moves.points(targets[:, 1:, :2])
+        height, width = moves.size
+        edge = places.new_tensor([width, height])
+        found[:, 1:, :2] = places
+        outside = ((places < 0) | (places > edge)).any(2)
+        numbers = targets[:, 1:, 2]
+        mirror = torch.linalg.det(moves.matrix[:, :, :2]) < 0
+        swapped = other.to(numbers)[numbers.nan_to_num(0.0).long()]
+        swap = mirror.to(numbers.device)[:, None] & ~numbers.isnan()
+        found[:, 1:, 2] = torch.where(swap, swapped, numbers)
+        found[:, 1:][outside] = torch.nan
+        return found
+
+    return move
+
+
+def judged(targets: Tensor) -> Tensor:
+    """Which pictures anybody looked at: bool [N]."""
+    return ~targets[:, 0, 0].isnan()
+
+
+def there(targets: Tensor, kinds: int) -> Tensor:
+    """Which rows are landmarks of each type: bool [N, kinds, most]."""
+    numbers = targets[:, 1:, 2]
+    return numbers[:, None] == torch.arange(kinds, device=targets.device)[None, :, None]
+
+
+def heatmaps(targets: Tensor, kinds: int, size: tuple[int, int], sigma: float) -> Tensor:
+    """What an ideal network says: [N, kinds, height, width], exp(−d² / 2σ²) of the nearest landmark of each type.
+
+    d is measured from the centre of each pixel to the landmark where it really is, not to the pixel it lies in: that
+    is where a place between pixels is kept. sigma: in pixels. The landmarks of one type share one map, in which their
+    order does not exist.
+    """
+    height, width = size
+    places = targets[:, 1:, :2].nan_to_num(0.0)
+    rows = torch.arange(height, device=targets.device) + 0.5
+    columns = torch.arange(width, device=targets.device) + 0.5
+    across = torch.exp(-((columns - places[..., 0:1]) ** 2) / (2 * sigma**2))  # [N, most, width]
+    down = torch.exp(-((rows - places[..., 1:2]) ** 2) / (2 * sigma**2))
+    found = []
+    for own in there(targets, kinds).unbind(1):
+        each = down[..., :, None] * (across * own[..., None])[..., None, :]
+        found.append(each.amax(1) if each.shape[1] else each.new_zeros(len(targets), height, width))
+    return torch.stack(found, 1)
