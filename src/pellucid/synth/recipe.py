@@ -92,7 +92,10 @@ class Recipe:
 
     def make(self, seed: int = 0, number: int = 0) -> Scene:
         """Object ``number`` of a seed: the same for the same two numbers, whatever was made before."""
-        values = self.draw(seed, number)
+        return self.made_of(self.draw(seed, number), seed, number)
+
+    def made_of(self, values: Mapping[str, Value], seed: int = 0, number: int = 0) -> Scene:
+        """The object of these values, whatever the ranges; what is random besides follows the two numbers."""
         own = {n: v for n, v in values.items() if n not in self.view}
         scene = self.build(self._stream(seed, number, "build"), **own)
         turn, elevation, zoom, light, right, down = (

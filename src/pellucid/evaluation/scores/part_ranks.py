@@ -25,7 +25,7 @@ LEAST = 3
     unit="rank correlation of parts' relevance and the answer's fall without them",
 )
 def part_ranks(bench: Bench, maps: Tensor, *, by: Literal["spearman", "kendall"] = "spearman") -> Tensor:
-    """The rank correlation between a part's relevance, summed over its visible pixels, and the answer's fall without it.
+    """The rank correlation between a part's relevance, summed over its pixels, and the answer's fall without it.
 
     The answer's fall is measured by rendering the same scene without the part. Chance is 0. A picture has a value if at
     least three parts are seen and one of them matters more than the network's own noise; a flat map has 0.

@@ -1,0 +1,80 @@
+"""The scenes behind the pictures of a folder that ``pellucid make --dataset`` wrote."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from pellucid.core.errors import BadInput
+from pellucid.synth.recipe import recipe
+from pellucid.synth.scene import Scene
+from pellucid.synth.table import objects
+
+#: The file that holds a line an object.
+FACTS = "objects.jsonl"
+
+#: Samples along each side of a pixel that are tried; the folder does not say them.
+_SAMPLES = (2, 1, 3, 4)
+
+
+def is_made(folder: str | Path) -> bool:
+    """Whether a folder's pictures were rendered, and can be again."""
+    return (Path(folder) / FACTS).is_file()
+
+
+def scenes_of(folder: str | Path, pictures: Sequence[str | Path]) -> list[Scene]:
+    """The scene of each picture (a path in the folder, or relative to it), made again from what was drawn.
+
+    Raises BadInput for a picture that is not told of, and for objects of recipes of one's own.
+    """
+    folder = Path(folder)
+    facts = _facts(folder)
+    found = []
+    for picture in pictures:
+        name = Path(picture).as_posix()
+        if name not in facts and Path(picture).resolve().is_relative_to(folder.resolve()):
+            name = Path(picture).resolve().relative_to(folder.resolve()).as_posix()
+        if name not in facts:
+            raise BadInput(f"{FACTS} does not tell of it", where=folder / name, cure="pass pictures of that folder")
+        found.append(scene_of(facts[name], where=folder / name))
+    return found
+
+
+def scene_of(facts: dict[str, Any], *, where: object = "") -> Scene:
+    """A scene from its facts (``Scene.facts``)."""
+    if facts["object"] not in objects:
+        cure = "make the data of registered objects (pellucid make lists them)"
+        raise BadInput(f"it is a {facts['object']}, whose recipe is not registered", where=where, cure=cure)
+    return recipe(facts["object"]).made_of(facts["parameters"], facts["seed"], facts["number"])
+
+
+def samples_of(scene: Scene, path: str | Path) -> tuple[int, int]:
+    """The size and the samples along each side of a pixel that give this picture of the scene, byte for byte."""
+    image = np.asarray(Image.open(path).convert("RGB"))
+    for samples in _SAMPLES:
+        if np.array_equal(scene.render(len(image), supersample=samples).image, image):
+            return len(image), samples
+    cure = "make the folder again (pellucid make … --dataset), without --shadows"
+    raise BadInput("it is not the picture that its scene gives", where=path, cure=cure)
+
+
+def _facts(folder: Path) -> dict[str, dict[str, Any]]:
+    path = folder / FACTS
+    if not path.is_file():
+        cure = "pass a folder that pellucid make OBJECT --dataset has written"
+        raise BadInput(f"there is no {FACTS}", where=folder, cure=cure)
+    found = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        try:
+            told = json.loads(line)
+            found[told["image"]] = told
+        except (ValueError, KeyError, TypeError) as error:
+            raise BadInput(
+                f"line {number} tells of no object ({error})", where=path, cure="make the folder again"
+            ) from None
+    return found
