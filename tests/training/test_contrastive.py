@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,12 @@ def test_items_are_judged_beside_as_many_others_whatever_their_split() -> None:
     assert np.array_equal(first, again)
 
 
+def test_few_pictures_are_still_held_against_many() -> None:
+    made = prepare(digits(200), Plan(task="contrastive", model="small_cnn:4"))
+    assert made.plan.batch == 64
+    assert prepare(digits(200), Plan(model="small_cnn:4")).plan.batch < 64
+
+
 def test_the_finder_finds_a_rate_for_views() -> None:
     made = Training(setup(digits(160), lr="find"))
     assert 0 < made.loop._rates[0] < 1
@@ -247,3 +254,32 @@ def test_a_module_of_ones_own_learns_and_keeps_no_beginning(tmp_path: Path) -> N
     view = pellucid.evaluate(opened, digits(90))
     assert {row["space"] for row in view.table} == {"code", "pixels"}
     assert any("somebody's own" in note for note in view.notes)
+
+
+# -- what it is for -------------------------------------------------------------------------------
+
+#: Where Debian's package dataset-fashion-mnist puts its files, unless the variable names another place.
+CLOTHES = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnist"))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not CLOTHES.is_dir(), reason="Fashion-MNIST is not installed (apt-get install dataset-fashion-mnist)"
+)
+def test_a_linear_probe_is_ten_points_above_the_untrained_network() -> None:
+    """Fashion-MNIST at 14 × 14, 5 000 pictures, 16 features; on pictures that nobody learnt from."""
+    every = pellucid.dataset(CLOTHES)
+    split, generator = np.array(every.split), np.random.default_rng(0)
+    rows = [generator.permutation(np.flatnonzero(split == name))[:n] for name, n in (("train", 5000), ("test", 2000))]
+    data = every.take(np.sort(np.concatenate(rows)))
+    data = dataclasses.replace(data, split=tuple({"test": "val"}.get(name, name) for name in data.split))
+    plan = {"model": "small_cnn:8", "size": (14, 14), "epochs": 16, "batch": 64}
+    made = setup(data, **plan, options={"smallest": 0.5, "temperature": 0.1, "views": "crop,flip,colour"})
+    probe = linear_probe(made)
+    assert probe is not None
+    before = probe()["val_probe_accuracy"]
+    training = Training(made)
+    training.loop.run()
+    after = training.loop.state.rows[-1]["val_probe_accuracy"]
+    assert before < 0.62
+    assert after >= before + 0.10

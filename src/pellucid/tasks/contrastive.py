@@ -27,6 +27,7 @@ USUAL_WEIGHT = 5.0
     labels="none; a column of classes is for a linear probe alone, and never for the loss",
     learns="pictures",
     model="small_cnn",
+    least=64,
 )
 def contrastive(
     vocabulary: Vocabulary,

@@ -21,7 +21,8 @@ class TaskFacts:
     """question: what a person asks, in one sentence. source: the paper. labels: which columns it takes, in words.
 
     learns: what its targets are made from. cells: what its columns hold, which decides how items are dealt to splits
-    and what is wrong with labels. model: what it trains where nobody names a network.
+    and what is wrong with labels. model: what it trains where nobody names a network. least: the fewest items a step where
+    nobody says how many.
     """
 
     question: str
@@ -30,6 +31,7 @@ class TaskFacts:
     learns: Learns = "labels"
     cells: Cells = "any"
     model: str = "efficientnet_lite0"
+    least: int = 1
 
 
 tasks: Registry[TaskFacts] = Registry("task", facts=TaskFacts, folder="pellucid.tasks", group="pellucid.tasks")

@@ -179,7 +179,8 @@ def resolved(plan: Plan, labels: Sequence[str], items: int) -> Plan:
     factor = plan.backbone_lr if plan.backbone_lr is not None else 1.0 if anew else PRETRAINED
     plan = dataclasses.replace(plan, labels=tuple(labels), unfreeze_from=unfreeze, backbone_lr=factor)
     lr = plan.lr if plan.lr is not None else RATE_SMALL if plan.model.partition(":")[0] in SMALL else RATE
-    return dataclasses.replace(plan, epochs=epochs, weights=weights, batch=plan.batch or batch_for(items), lr=lr)
+    batch = plan.batch or max(tasks[plan.task].facts.least, batch_for(items))
+    return dataclasses.replace(plan, epochs=epochs, weights=weights, batch=batch, lr=lr)
 
 
 def is_pretrained(plan: Plan) -> bool:
