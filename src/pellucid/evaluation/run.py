@@ -87,11 +87,18 @@ def plan(
     return made
 
 
-def run(made: Plan, *, named: bool = False, left_out: Mapping[str, str] | None = None, **options: object) -> View:
+def run(
+    made: Plan,
+    *,
+    named: bool = False,
+    left_out: Mapping[str, str] | None = None,
+    notes: Iterable[str] = (),
+    **options: object,
+) -> View:
     """Compute what is missing, and the View of all (kind ``evaluate_explanations``).
 
     named: the methods were named, so one that cannot run is an error; otherwise it is left out with its reason.
-    left_out: methods that were left out before. options: what to say of how it was asked.
+    left_out: methods and scores that were left out before. notes, options: what to say of how it was asked.
     """
     began = time.perf_counter()
     done = _Done(made)
@@ -118,7 +125,7 @@ def run(made: Plan, *, named: bool = False, left_out: Mapping[str, str] | None =
         cases,
         maps,
         left_out=reasons,
-        notes=tuple(done.notes),
+        notes=(*notes, *done.notes),
         options=options,
         seconds=time.perf_counter() - began,
     )

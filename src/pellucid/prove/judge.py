@@ -9,9 +9,12 @@ from typing import Any
 from pellucid.attribution.target import Of, Wanted
 from pellucid.core.errors import BadInput
 from pellucid.core.types import View
+from pellucid.evaluation.baselines import BASELINES
 from pellucid.evaluation.bench import Bench
 from pellucid.evaluation.forecast import Forecast, forecast
 from pellucid.evaluation.run import Plan, plan, run
+from pellucid.evaluation.table import NEEDS
+from pellucid.evaluation.table import scores as scores_known
 from pellucid.models.network import Network
 from pellucid.prove.explainers import Method, chosen
 from pellucid.prove.pictures import bench_of
@@ -93,7 +96,13 @@ def evaluate_explanations(
         cache=cache,
         **options,
     )
-    return run(made, named=methods is not None, left_out=left_out, **said)
+    spared = [_spared_of(name, options) for name, options in said["economy"].items()]
+    return run(made, named=methods is not None, left_out=left_out, notes=spared, **said)
+
+
+def _spared_of(name: str, options: Mapping[str, Any]) -> str:
+    given = ", ".join(f"{k}={options[k]}" for k in ECONOMY[name])
+    return f"{name} is judged with {given}, fewer passes than pellucid explain takes; --thorough gives it as many"
 
 
 def forecast_explanations(network: Network, data: Any, *args: Any, **choices: Any) -> Forecast:
@@ -143,7 +152,10 @@ def planned(
             seed=seed,
         )
     )
-    made = plan(bench, {**taken, **spared}, asked=_quick(bench, asked) if quick else asked, keep=cache)
+    if quick and asked is None:
+        asked, lacking = _quick(bench)
+        left_out |= lacking
+    made = plan(bench, {**taken, **spared}, asked=asked, keep=cache)
     said = {"quick": quick, "repeats": bench.repeats, "economy": {n: dict(m.options) for n, m in spared.items()}}
     return made, left_out, said
 
@@ -164,9 +176,13 @@ def _spared(taken: Mapping[str, Method]) -> dict[str, Method]:
     }
 
 
-def _quick(bench: Any, asked: list[str] | None) -> list[str]:
-    if asked is not None:
-        return asked
-    from pellucid.evaluation.table import scores
-
-    return [s for s in QUICK_SCORES if all(bench.has(n) for n in scores[s.partition(":")[0]].facts.needs)]
+def _quick(bench: Bench) -> tuple[list[str], dict[str, str]]:
+    """The scores of a first look, and those of them that the bench does not allow."""
+    has = bench.judging(BASELINES["sobel"]).has
+    lacking = {
+        name: f"it needs {need}; {NEEDS[need]}"
+        for name in (asked.partition(":")[0] for asked in QUICK_SCORES)
+        for need in sorted(scores_known[name].facts.needs)
+        if not has(need)
+    }
+    return [asked for asked in QUICK_SCORES if asked.partition(":")[0] not in lacking], lacking
