@@ -21,8 +21,8 @@ class TaskFacts:
     """question: what a person asks, in one sentence. source: the paper. labels: which columns it takes, in words.
 
     learns: what its targets are made from. cells: what its columns hold, which decides how items are dealt to splits
-    and what is wrong with labels. model: what it trains where nobody names a network. least: the fewest items a step where
-    nobody says how many.
+    and what is wrong with labels. model: what it trains where nobody names a network. least: the fewest items a step
+    where nobody says how many.
     """
 
     question: str
