@@ -154,7 +154,7 @@ def test_peaks_and_the_density_count_alike(count: int) -> None:
     summary = task(sigma=1.0).summary(heatmaps(targets(side), 1, SIZE, 1.0), targets(side))  # type: ignore[misc]
     decided = task(sigma=1.0).decide(summary.numpy(), scores.untuned(1))
     assert scores.column(decided, "tp").sum() == count
-    assert scores.column(decided, "density").sum() == pytest.approx(count, abs=0.01 * max(count, 1))
+    assert scores.column(decided, "density").sum() == pytest.approx(count, abs=0.03 * max(count, 1))
 
 
 def test_thresholds_are_tuned_for_each_type() -> None:

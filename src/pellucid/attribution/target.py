@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.attribution.targets import won
+from pellucid.attribution.targets import peaked, won
 from pellucid.core.errors import BadInput
 from pellucid.models.maps import shares_of_maps
 from pellucid.models.network import Network, first_tensor
@@ -77,7 +77,8 @@ def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
 
     wanted: a class's name, an index, "top" (each sample's own best class), one of these a sample, a sum or
     difference of classes ("tiger cat + tabby - lynx"), or a function of the module's output that gives [N].
-    Where the output is a map [N, classes, H, W], a class means its mean score over the pixels that it wins in ``x``.
+    Where the output is a map [N, classes, H, W], a class means its mean score over the pixels that it wins in ``x``
+    (of a heatmap of landmarks over its peaks).
     """
     if of not in ("logit", "probability"):
         raise BadInput(f"of is {of!r}", cure="pass 'logit' or 'probability'")
@@ -154,20 +155,24 @@ def _of_map(network: Network, x: Tensor, scores: Tensor, wanted: Any, of: Of) ->
         seen = ", ".join(f"{network.class_name(int(i))} {shares[i]:.0%}" for i in shares.argsort(descending=True)[:3])
         cure = "pass one class's name or index, or pellucid.targets.segmentation(index, mask)"
         raise BadInput(f"the output is a map of classes (mostly {seen})", where=network.name, cure=cure)
+    heat = network.output == "values"
     terms = _terms(network, wanted) or [(1, wanted)]
     parts = [(sign, _index(network, term, scores.shape[1])) for sign, term in terms]
     name = str(wanted) if len(parts) > 1 else network.class_name(parts[0][1])
     with torch.no_grad():
         passes = x.split(network.batch_size(x, gradient=False))
-        places = torch.cat([_places(first_tensor(network(each)), parts, apart) for each in passes])
+        places = torch.cat([_places(first_tensor(network(each)), parts, apart, heat) for each in passes])
     return Target((name,) * len(x), places=places, of="function")
 
 
-def _places(maps: Tensor, parts: Sequence[tuple[int, int]], apart: bool) -> Tensor:
-    """What each place of each map counts in the sum of means, [N, classes, H, W]."""
+def _places(maps: Tensor, parts: Sequence[tuple[int, int]], apart: bool, heat: bool) -> Tensor:
+    """What each place of each map counts in the sum of means, [N, classes, H, W].
+
+    heat: maps are heatmaps of landmarks, whose places are the peaks, as far down as half of the highest.
+    """
     weights = torch.zeros_like(maps)
     for sign, index in parts:
-        there = won(maps, index, overlapping=apart)
+        there = peaked(maps, index) if heat else won(maps, index, overlapping=apart)
         weights[:, index] += sign * there / there.sum((1, 2), keepdim=True)
     return weights
 

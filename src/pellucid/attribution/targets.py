@@ -68,25 +68,55 @@ def _laid_over(mask: np.ndarray, like: Tensor) -> Tensor:
     return plane
 
 
-def keypoint(output: int, what: Literal["height", "x", "y"] = "height") -> Function:
+def peaked(maps: Tensor, output: int) -> Tensor:
+    """Where a heatmap is at least half as high as its highest peak (its highest pixel, where none is above 0):
+    0 or 1, [N, H, W].
+    """
+    with torch.no_grad():
+        heat = maps[:, output]
+        high = heat.amax((1, 2), keepdim=True)
+        return torch.where(high > 0, heat >= high / 2, heat == high).to(maps.dtype)
+
+
+def keypoint(
+    output: int,
+    what: Literal["height", "x", "y"] = "height",
+    *,
+    near: tuple[float, float] | None = None,
+    reach: int = 4,
+) -> Function:
     """One landmark of a heatmap [N, landmarks, H, W].
 
     what: the "height" of its peak; or its "x" or "y", in pixels of the map from its left or upper edge, as the
-    mean place under the softmax of the heatmap, which moves smoothly.
+    mean place under the softmax of the heatmap, which moves smoothly. near: where the map shows several landmarks, the
+    x and y around which, ``reach`` pixels far, the one lies that is meant.
     """
     if what not in ("height", "x", "y"):
         raise BadInput(f"what is {what!r}", where="keypoint", cure="pass 'height', 'x' or 'y'")
 
     def score(result: Any) -> Tensor:
-        heat = _maps(result, output, "a heatmap")[:, output]
+        heat, (left, top) = _around(_maps(result, output, "a heatmap")[:, output], near, reach)
         if what == "height":
             return heat.amax((1, 2))
         share = heat.flatten(1).softmax(1).view_as(heat).sum(1 if what == "x" else 2)
         places = torch.arange(share.shape[1], dtype=share.dtype, device=share.device)
-        return (share * places).sum(1)
+        return (share * places).sum(1) + (left if what == "x" else top)
 
     score.__name__ = f"landmark {output} {what}"
     return score
+
+
+def _around(heat: Tensor, near: tuple[float, float] | None, reach: int) -> tuple[Tensor, tuple[int, int]]:
+    """The part of heatmaps [N, H, W] around a place, and its left upper corner; all of them where none is named."""
+    if near is None:
+        return heat, (0, 0)
+    height, width = heat.shape[1:]
+    column, row = (int(v) for v in near)
+    if not (0 <= near[0] < width and 0 <= near[1] < height) or reach < 0:
+        what = f"({near[0]:g}, {near[1]:g}) lies outside of a map of {height} × {width}"
+        raise BadInput(what, where="keypoint", cure="give x and y in pixels of the map")
+    left, top = max(0, column - reach), max(0, row - reach)
+    return heat[:, top : row + reach + 1, left : column + reach + 1], (left, top)
 
 
 def _maps(result: Any, output: int, what: str) -> Tensor:

@@ -11,7 +11,10 @@ from pellucid.cli import models as chosen
 from pellucid.cli.looking import delivery, inputs_of
 
 #: What is in predictions.csv, by the kind of view; of all others decisions and probabilities.
-_TABLES = {"segmented": "every picture and region: pixels, share, objects"}
+_TABLES = {
+    "segmented": "every picture and region: pixels, share, objects",
+    "landmarks": "every landmark: picture, type, x and y in that picture's own pixels, height of the peak",
+}
 
 
 def add_to(app: typer.Typer) -> None:

@@ -38,6 +38,11 @@ CLASSES = {
     "iou_high": "to",
     "iou_pooled": "IoU, pooled",
     "rim_iou": "IoU of rims",
+    "distance": "Distance",
+    "distance_low": "95 % from",
+    "distance_high": "to",
+    "count_mae": "Miscounted by",
+    "density_mae": "by the integral",
 }
 
 CONFUSED = {"group": "Group", "truth": "Is", "decision": "Said", "items": "Items", "pixels": "Pixels", "of": "Of"}

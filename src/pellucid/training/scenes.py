@@ -10,9 +10,10 @@ from pellucid.tasks.task import Task
 #: By the task's kind the modules that have ``evaluate`` and ``predict`` for it.
 _EVALUATE = {
     "segmentation": "pellucid.training.masks_evaluated",
+    "keypoints": "pellucid.training.points_evaluated",
     "contrastive": "pellucid.training.contrast_evaluated",
 }
-_PREDICT = {"segmentation": "pellucid.training.masks_predicted"}
+_PREDICT = {"segmentation": "pellucid.training.masks_predicted", "keypoints": "pellucid.training.points_predicted"}
 
 
 def evaluating(task: Task) -> ModuleType | None:

@@ -140,7 +140,7 @@ def words(view: View) -> list[Sentence]:
 
 
 #: Metrics that are known by their first letters.
-_LETTERS = {"mae", "mse", "rmse", "qwk", "rps", "f1", "r2", "auroc", "pca", "kl"}
+_LETTERS = {"pck", "mae", "mse", "rmse", "qwk", "rps", "f1", "r2", "auroc", "pca", "kl"}
 
 
 def metric_name(metric: str) -> str:

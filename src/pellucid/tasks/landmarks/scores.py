@@ -41,13 +41,23 @@ def summary_of(heat: Tensor, targets: Tensor, *, sigma: float, most: int, refine
     true = torch.cat([places, torch.ones_like(places[..., :1])], -1) * own[..., None]
     first = torch.stack(
         [
-            heat.sum((2, 3)) / (2 * math.pi * sigma**2),
+            density_of(heat, sigma),
             judged(targets).to(heat)[:, None].expand(-1, kinds),
             torch.full_like(heat[:, :, 0, 0], float(max(heat.shape[-2:]))),
         ],
         -1,
     )
     return torch.cat([first[:, :, None], found, true], 2)
+
+
+def density_of(heat: Tensor, sigma: float) -> Tensor:
+    """How many landmarks the integral of each heatmap [..., height, width] holds.
+
+    A Gaussian of height 1 has the integral 2πσ², and above a height h the share 1 − h of it. Below FLOOR are thousands
+    of pixels of background, whose small errors would add up to more than a landmark.
+    """
+    above = torch.where(heat > FLOOR, heat, 0.0).sum((-2, -1))
+    return above / (2 * math.pi * sigma**2 * (1 - FLOOR))
 
 
 def decided(summaries: np.ndarray, rule: Mapping[str, Any], *, most: int, radius: float) -> np.ndarray:

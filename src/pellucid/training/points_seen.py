@@ -1,0 +1,61 @@
+"""What a network sees of landmarks: peaks above their thresholds, and what its density holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pellucid.core.errors import BadInput
+from pellucid.models.network import Network, first_tensor
+from pellucid.models.prepare import untouched
+from pellucid.tasks.task import Task
+
+#: Of a found landmark: the number of its type, x and y in pixels of what entered the network, the peak's height.
+Found = tuple[int, float, float, float]
+
+
+@dataclass(frozen=True)
+class Pointed:
+    """The landmarks of one picture, the highest of each type first, and what the density of each type counts."""
+
+    found: tuple[Found, ...]
+    density: tuple[float, ...]
+
+
+def summaries_of(task: Task, network: Network, x: Tensor, targets: Tensor) -> np.ndarray:
+    """What scores need of a batch, [N, types, rows, 3]."""
+    assert task.summary is not None
+    with untouched(network.module), torch.inference_mode():
+        output = first_tensor(network(x)).float().cpu()
+    if not bool(torch.isfinite(output).all()):
+        raise BadInput("the network's output is not finite", where=network.name, cure="check the weights")
+    return task.summary(output, targets).numpy()
+
+
+def pointed(task: Task, network: Network, x: Tensor) -> list[Pointed]:
+    """What a batch shows, by the task's tuned rule."""
+    nobody = torch.full((len(x), 1, 3), torch.nan)
+    return [read_off(task, summary) for summary in summaries_of(task, network, x, nobody)]
+
+
+def read_off(task: Task, summary: np.ndarray) -> Pointed:
+    """What one picture's summary [types, rows, 3] says."""
+    most = 2 * task.vocabulary.most + 5
+    found: list[Found] = []
+    for kind, threshold in enumerate(task.rule["thresholds"]):
+        peaks = summary[kind, 1 : 1 + most]
+        found += [(kind, float(x), float(y), float(height)) for x, y, height in peaks[peaks[:, 2] > threshold]]
+    density = [float(area * own[0, 0]) for area, own in zip(task.rule["area"], summary, strict=True)]
+    return Pointed(tuple(found), tuple(density))
+
+
+def counts_of(names: Sequence[str], seen: Pointed) -> list[dict[str, object]]:
+    """A row a type: how many peaks, and what the density holds."""
+    return [
+        {"type": name, "peaks": sum(kind == place for kind, *_ in seen.found), "density": seen.density[place]}
+        for place, name in enumerate(names)
+    ]
