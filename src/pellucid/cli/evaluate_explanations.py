@@ -11,6 +11,7 @@ import typer
 from pellucid.cli import models as chosen
 from pellucid.cli.flags import MethodCommand, options_of, refuse_unused
 from pellucid.cli.looking import delivery, python_lines
+from pellucid.core.errors import BadInput
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -96,7 +97,7 @@ def evaluate_explanations(
     from pellucid.prove.pictures import opened_data
 
     source: Any = data[0] if len(data) == 1 else data
-    opened_data(source)  # before a network is opened: a mistyped path is told at once
+    opened = opened_data(source)  # before a network is opened: a mistyped path is told at once
     choice = chosen.Choice(model, weights, architecture, classes, output, size, device, trust, seed)
     flags = {**context.meta["flags"], **({"patterns": str(patterns)} if patterns else {})}
     given: dict[str, Any] = {
@@ -113,7 +114,7 @@ def evaluate_explanations(
         "cache": cache,
     }
     own = {**_options(method, flags), **({"layer": layer} if layer else {})}
-    network = choice.open()
+    network = choice.open(_shape(opened))
     other = None if shuffled is None else _shuffled(shuffled)
     if dry_run:
         from pellucid.prove.judge import forecast_explanations
@@ -122,12 +123,28 @@ def evaluate_explanations(
         return
     with delivery(out, as_json=as_json) as made:
         from pellucid.prove.judge import evaluate_explanations as judge
+        from pellucid.report.explanations_page import write_explanations
 
         view = judge(network, source, shuffled=other, **given, **own)
         told = [repr(source), *(f"{name}={value!r}" for name, value in own.items())]
         told += [f"shuffled=pellucid.open({shuffled!r})"] if shuffled else []
         python = python_lines(choice, network, judge, told, given)
-        made.view(view, network, python=python)
+        made.view(view, network, python=python, write=write_explanations)
+
+
+def _shape(opened: Any) -> tuple[int, int, int] | None:
+    """(height, width, channels) where the data are files of matrices; None for pictures."""
+    from pellucid.cli.looking import matrix_shape
+    from pellucid.data import matrices
+    from pellucid.data.reading import read
+
+    if isinstance(opened, list):
+        for path in opened:
+            if not path.startswith("example:") and not Path(path).expanduser().exists():
+                raise BadInput("there is no such file", where=path, cure="check the path")
+        return matrix_shape(read(opened[0])) if matrices.is_matrix(opened[0]) else None
+    first = opened[0].array
+    return matrix_shape(opened[0]) if first.dtype.kind == "f" else None
 
 
 def _options(method: Sequence[str] | None, flags: Mapping[str, str]) -> dict[str, Any]:
