@@ -14,6 +14,7 @@ from pellucid.evaluation.bench import Bench, Explainer
 from pellucid.evaluation.columns import Column
 from pellucid.evaluation.curves import blank
 from pellucid.evaluation.judged import Judged
+from pellucid.evaluation.truth import heard
 
 #: A map that stays more alike than this when the weights are shuffled is of the picture more than of the network. Maps
 #: that follow the weights stay near 0, those of a network that is not looked at are 1 (docs/evaluate-explanations.md).
@@ -21,6 +22,9 @@ ALIKE = 0.3
 
 #: Where blurring what the mask marks takes less than this share of what blurring everything takes, it is not looked at.
 IGNORED = 0.05
+
+#: Independent pictures from which on methods can be told apart at all.
+_ENOUGH = 20
 
 #: So many names are told; of more, how many more.
 _NAMED = 4
@@ -57,8 +61,7 @@ def words(
         *_randomised(table, own),
         *_worse(table, own),
         *_leaders(methods, found, judged),
-        *_edges(table, own),
-        *_few(bench),
+        *(_few(bench) or _edges(table, own)),  # of few pictures nothing can be told apart from anything
         _fact(
             "A true map shows which pixels moved this network's answer on these pictures. It does not say that the"
             " answer is right, that the network looks at the same things elsewhere, or that what is marked is the cause"
@@ -159,7 +162,7 @@ def _edges(table: Sequence[Mapping[str, Any]], own: Sequence[str]) -> Said:
 
 def _few(bench: Bench) -> Said:
     units = len(bench) if bench.groups is None else len(np.unique(bench.groups))
-    if units >= 20:
+    if units >= _ENOUGH:
         return []
     return [_warning(f"These are {units} independent pictures: few can be told apart by so many. Take 50.")]
 
@@ -179,15 +182,7 @@ def _ignored(bench: Bench) -> Said:
                 )
             )
     if bench.parts is not None:
-        effects = np.nan_to_num(np.abs(bench.parts.effects)).max(1)
-        idle = int((effects < IGNORED * bench.clean.abs().numpy()).sum())
-        if idle:
-            said.append(
-                _warning(
-                    f"In {idle} of {len(bench)} pictures the network ignores every planted part: without any one of"
-                    f" them its answer changes by less than {IGNORED:.0%}."
-                )
-            )
+        said += heard.words(bench.parts, bench.parts.decides)
     return said
 
 

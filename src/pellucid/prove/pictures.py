@@ -22,6 +22,7 @@ from pellucid.data.sets.opening import FORMS, dataset
 from pellucid.evaluation.bench import Bench
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
+from pellucid.prove.rendered import with_parts
 
 
 def bench_of(
@@ -35,12 +36,14 @@ def bench_of(
     mask: Sequence[str],
     shuffled: Network | None,
     seed: int,
+    parts: bool = True,
 ) -> Bench:
     """The pictures that are judged on, as the network is fed them, each with the output that is explained.
 
     data: a data set (or its path), a folder of plain pictures, files, Samples. pictures: how many are drawn, from the
     test split where there is one, else from validation, and among those with a mask where there are masks. mask: names
-    of the regions that count, of a mask of several; all that are not 0 without it.
+    of the regions that count, of a mask of several; all that are not 0 without it. parts: whether pictures that were
+    rendered are rendered again without each part.
     """
     if pictures < 1 or repeats < 1:
         raise BadInput(f"{pictures} pictures, {repeats} of them explained again", cure="pass at least 1")
@@ -66,7 +69,7 @@ def bench_of(
     if shuffled is not None and shuffled.input.shape != network.input.shape:
         cure = "train it as the network was, on shuffled labels"
         raise BadInput("the network of shuffled labels takes another input", where=shuffled.name, cure=cure)
-    return Bench(
+    bench = Bench(
         ready,
         batch.x,
         goal.indices.cpu().long(),
@@ -80,6 +83,7 @@ def bench_of(
         repeats=repeats,
         seed=seed,
     )
+    return with_parts(bench, chosen, mask) if parts and isinstance(opened, Dataset) else bench
 
 
 def opened_data(data: Any) -> Dataset | list[Any]:
@@ -90,12 +94,17 @@ def opened_data(data: Any) -> Dataset | list[Any]:
         data = [data]
     if isinstance(data, list | tuple) and data and all(isinstance(d, str | os.PathLike) for d in data):
         paths = [Path(d).expanduser() for d in data]
-        if len(paths) == 1 and any(form.recognises(paths[0]) for form in FORMS if paths[0].exists()):
+        if len(paths) == 1 and _is_set(paths[0]):
             return dataset(paths[0])
         return list(pictures_in([os.fspath(d) for d in data]))
     if isinstance(data, Sample | np.ndarray | torch.Tensor):
         return [data] if isinstance(data, Sample) else list(data)
     return list(data)
+
+
+def _is_set(path: Path) -> bool:
+    """Whether something is known of the pictures there; one array alone is one matrix."""
+    return path.exists() and path.suffix != ".npy" and any(form.recognises(path) for form in FORMS)
 
 
 def _drawn(data: Dataset, count: int, seed: int) -> Dataset:
