@@ -20,6 +20,7 @@ from pellucid.evaluation.truth.heard import heard, words
 from pellucid.evaluation.truth.intervened import fed, planted_bench
 from pellucid.evaluation.truth.planted import planted
 from pellucid.evaluation.truth.rendered import rendered_bench
+from pellucid.prove.judge import evaluate_explanations
 from pellucid.synth.recipe import recipe
 
 SIZE = 64
@@ -169,3 +170,17 @@ def test_the_networks_truth_of_a_planted_set_is_its_own_not_the_datas():
     assert found["background"].heard == 8
     assert found["object"].heard == 0
     assert bench.masks.sum() == pictures.masks.sum()
+
+
+def test_a_made_folder_is_judged_by_its_parts_and_told_what_the_network_ignores(tmp_path, monkeypatch):
+    out = tmp_path / "made"
+    flags = ["--count", "12", "--dataset", "--render", "32", "--roof", "rack"]
+    monkeypatch.setattr("sys.argv", ["pellucid", "make", "vehicle", *flags, "-o", str(out)])
+    with pytest.raises(SystemExit, match="0"):
+        main()
+    spec = pellucid.InputSpec(size=(32, 32), mean=(0.0,) * 3, std=(1.0,) * 3, crop=None)
+    network = pellucid.open(Corner(), input=spec)
+    asked = {"scores": ["part_ranks", "mass_within_mask"], "pictures": 4, "cache": False}
+    view = evaluate_explanations(network, out, ["gradient"], 1, mask="roof rack", **asked)
+    assert {r["score"] for r in view.table} == {"part_ranks", "mass_within_mask"}
+    assert any("ignores the roof rack, which tells the label" in s["text"] for s in view.options["words"])

@@ -34,12 +34,14 @@ class Parts:
     masks: bool [n, parts, H, W], a part's visible pixels; none where it is not in the picture. effects: float
     [n, parts], how far the explained value falls when the part is rendered away; NaN where it is not in the picture.
     noise: float [n], how far it moves when the scene is rendered with nothing that matters changed; None: not measured.
+    decides: the parts that tell the label, where that is known.
     """
 
     names: tuple[str, ...]
     masks: np.ndarray
     effects: np.ndarray
     noise: np.ndarray | None = None
+    decides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

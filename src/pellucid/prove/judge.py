@@ -40,6 +40,7 @@ QUICK_SCORES = (
     "pointing_game",
     "mass_within_mask",
     "relevance_rank",
+    "part_ranks",
 )
 
 
@@ -150,6 +151,7 @@ def planned(
             mask=regions,
             shuffled=shuffled,
             seed=seed,
+            parts=asked is None or any(a.partition(":")[0] == "part_ranks" for a in asked),
         )
     )
     if quick and asked is None:

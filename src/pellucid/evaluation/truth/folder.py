@@ -23,8 +23,9 @@ _SAMPLES = (2, 1, 3, 4)
 
 
 def is_made(folder: str | Path) -> bool:
-    """Whether a folder's pictures were rendered, and can be again."""
-    return (Path(folder) / FACTS).is_file()
+    """Whether a folder's pictures were rendered, and can be again: all of registered objects."""
+    path = Path(folder) / FACTS
+    return path.is_file() and all(told["object"] in objects for told in _facts(Path(folder)).values())
 
 
 def scenes_of(folder: str | Path, pictures: Sequence[str | Path]) -> list[Scene]:
@@ -72,7 +73,7 @@ def _facts(folder: Path) -> dict[str, dict[str, Any]]:
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         try:
             told = json.loads(line)
-            found[told["image"]] = told
+            found[told["image"]] = {**told, "object": told["object"]}
         except (ValueError, KeyError, TypeError) as error:
             raise BadInput(
                 f"line {number} tells of no object ({error})", where=path, cure="make the folder again"
