@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -201,7 +202,7 @@ def _rows(it: _Answered, seed: int) -> list[dict[str, Any]]:
         {
             "metric": name,
             **each.named("value"),
-            "baseline": usual.get(name),
+            "baseline": _known(usual.get(name)),
             "items": len(targets),
             "higher": it.task.metrics[name].higher,
             "words": it.task.metrics[name].words,
@@ -235,3 +236,8 @@ def _type_rows(it: _Answered, decisions: np.ndarray, seed: int) -> Iterator[dict
             "density_mae": float(scores.density_error(own)[0]),
             "threshold": it.task.rule["thresholds"][kind],
         }
+
+
+def _known(value: float | None) -> float | None:
+    """A score; None where it is not defined: who finds nothing has no distance."""
+    return None if value is None or math.isnan(value) else value
