@@ -19,7 +19,7 @@ from pellucid.core.types import Sample
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.checks import inspect, raise_or_warn
-from pellucid.data.sets.splitting import split_rows
+from pellucid.data.sets.splitting import one_group, split_rows
 from pellucid.models.heads import OWN, with_head
 from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network, first_tensor
@@ -39,7 +39,7 @@ from pellucid.training.transfer import Learners, learners
 
 #: The longest side that a small network is fed where nobody says.
 USUAL_LARGEST = 64
-LARGEST = {"unet": 128, "smp": 224}
+LARGEST = {"unet": 128, "grid": 128, "smp": 224}
 
 #: The factor of the learning rate for layers that were pretrained.
 PRETRAINED = 0.1
@@ -120,7 +120,7 @@ def prepare(
     network = model if model is not None else opened(data, plan, task)
     kept = store(data, network.input)
     problems = inspect(data, rows, told, each=kept.put, needs=(learns,), cells=cells) if check else ()
-    notes = raise_or_warn(problems, data.source)
+    notes = (*one_group(data), *raise_or_warn(problems, data.source))
     leaks = Counter(problem.leak for problem in problems if problem.leak)
     own = model is not None and model.name == type(model.module).__name__
     network = _headed(network, task, plan, own=own)
@@ -128,6 +128,8 @@ def prepare(
         _check_maps(network, task)
     chosen = learners(network, plan.unfreeze_from or ALL, own=task.head.kind == OWN)
     _begin(network, chosen, plan, kept, rows["train"])
+    if task.begin is not None:
+        task.begin(network.module)
     if task.views is not None:
         targets = others_of(rows, plan.batch, len(data))
     elif learns == "pictures":

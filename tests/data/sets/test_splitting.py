@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Dataset, Files
-from pellucid.data.sets.splitting import folds, split_rows, tokens
+from pellucid.data.sets.splitting import folds, one_group, split_rows, tokens
 
 
 def made(cells=None, *, group=None, split=None, names=None, **columns):
@@ -58,6 +58,14 @@ def test_groups_are_never_parted_and_classes_keep_their_shares():
     assert sum(map(len, seen)) == len(set(group))
     shares = np.array([sum(cells[i] == "rare" for i in part) for part in rows.values()]) / (cells == "rare").sum()
     assert shares == pytest.approx([0.7, 0.15, 0.15], abs=0.06)
+
+
+def test_items_of_one_group_alone_are_told():
+    alone = made(["a"] * 6, group=["p1"] * 6)
+    assert [len(part) for part in split_rows(alone, ["label"]).values()] == [6, 0, 0]
+    assert "6 items are of one group, 'p1'" in one_group(alone)[0]
+    assert one_group(made(["a"] * 6)) == one_group(made(["a"] * 6, group=["p1"] * 5 + ["p2"])) == ()
+    assert one_group(made(["a"] * 2, group=["p1"] * 2, split=("train", "test"))) == ()
 
 
 def test_an_empty_group_stands_alone_and_rows_of_one_file_stay_together():

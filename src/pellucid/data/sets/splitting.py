@@ -59,6 +59,16 @@ def split_rows(
     return rows
 
 
+def one_group(data: Dataset) -> tuple[str, ...]:
+    """What to tell of items that are all of one group, none of which can be kept apart; else nothing."""
+    if data.group is None or data.split or len(data) < 2 or len(set(data.group)) > 1:
+        return ()
+    return (
+        f"all {len(data)} items are of one group, {data.group[0]!r}, which is never parted: nothing is kept apart. "
+        "Add another group, or name splits in a column 'split'; the score then is of this group alone",
+    )
+
+
 def folds(
     data: Dataset, labels: Sequence[str], k: int, seed: int = 0, cells: Cells = "any"
 ) -> list[tuple[np.ndarray, np.ndarray]]:
