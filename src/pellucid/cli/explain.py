@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 import sys
@@ -196,11 +197,13 @@ def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
     """All that the report shows, photo by photo, so that every receipt is of one photo."""
     from pellucid.attribution.explain import explain
     from pellucid.data.batches import as_batch
+    from pellucid.evaluation.trust import remembered
     from pellucid.report.run import Run
 
     network = asked.choice.open(asked.matrix)
     predictions = network.prepared().predict(as_batch(network.input, list(samples), network.device, network.dtype).x)
     photos, notes = [], cautions_of(network)
+    trust = remembered(network.facts()["weights_sha256"])
     for sample, best in zip(samples, predictions, strict=True):
         maps = []
         for entry, target, more in asked.calls():
@@ -214,7 +217,8 @@ def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
         if network.output == "values":
             notes.append(f"{sample.name}: " + ", ".join(f"{name} {value:.4g}" for _, name, value in best))
             best = []
-        photos.append(photo_result(sample, best, maps, _spans(network, sample, asked)))
+        result = photo_result(sample, best, maps, _spans(network, sample, asked))
+        photos.append(dataclasses.replace(result, trust=trust))
     view, left_out = _regions(network, samples, asked.seed)
     return Run(
         command=shlex.join(["pellucid", *sys.argv[1:]]),

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from pellucid.attribution.target import Of, Wanted
 from pellucid.core.errors import BadInput
 from pellucid.core.types import View
+from pellucid.data.dataset import Dataset
 from pellucid.evaluation.baselines import BASELINES
 from pellucid.evaluation.bench import Bench
 from pellucid.evaluation.forecast import Forecast, forecast
 from pellucid.evaluation.run import Plan, plan, run
 from pellucid.evaluation.table import NEEDS
 from pellucid.evaluation.table import scores as scores_known
+from pellucid.evaluation.trust import remember
 from pellucid.models.network import Network
 from pellucid.prove.explainers import Method, chosen
 from pellucid.prove.pictures import bench_of
@@ -98,7 +102,17 @@ def evaluate_explanations(
         **options,
     )
     spared = [_spared_of(name, options) for name, options in said["economy"].items()]
-    return run(made, named=methods is not None, left_out=left_out, notes=spared, **said)
+    view = run(made, named=methods is not None, left_out=left_out, notes=spared, **said)
+    if cache:
+        remember(view, _source(data))
+    return view
+
+
+def _source(data: Any) -> str:
+    """What was judged on, in a word."""
+    if isinstance(data, str | os.PathLike):
+        return Path(data).name
+    return Path(data.source).name if isinstance(data, Dataset) else "your own"
 
 
 def _spared_of(name: str, options: Mapping[str, Any]) -> str:

@@ -183,7 +183,7 @@ def panel_of(explanation: Explanation, photo: PhotoResult, summary: Mapping[str,
     scale = colours.scale_of(values)
     picture = None if explanation.pictures is None else explanation.pictures[0]
     target = explanation.target[0]
-    words = words_of(explanation)
+    words = [*words_of(explanation), *photo.trusted(explanation.method)]
     return {
         "method": explanation.method,
         "group": explanation.receipt.provenance.get("group") or explanation.options.get("group"),

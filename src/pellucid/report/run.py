@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from pellucid.core.types import Explanation, View
+from pellucid.report.words import Sentence
 from pellucid.version import __version__
 
 
@@ -27,7 +28,8 @@ class PhotoResult:
 
     picture: the whole source, uint8 [height, width, 3]. predictions: the most probable first.
     explanations: each of one sample, whose ``pictures[0]`` is the crop that the network saw. matrix: it
-    was numbers, whose picture shows them as greys. spans: which of its rows and columns decide, one a target.
+    was numbers, whose picture shows them as greys. spans: which of its rows and columns decide, one a target. trust: how far
+    methods can be trusted on this network, where that was judged: sentences {level, text} by method.
     """
 
     name: str
@@ -37,6 +39,11 @@ class PhotoResult:
     explanations: tuple[Explanation, ...] = ()
     matrix: bool = False
     spans: tuple[View, ...] = ()
+    trust: Mapping[str, Sequence[Mapping[str, str]]] = field(default_factory=dict)
+
+    def trusted(self, method: str) -> list[Sentence]:
+        """What is to be told of a method on this network."""
+        return [Sentence(s["level"], s["text"]) for s in self.trust.get(method, ())]  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True, eq=False)

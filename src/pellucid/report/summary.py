@@ -47,7 +47,7 @@ def _photo(photo: PhotoResult, stems: list[str], span_stems: list[str]) -> dict[
         "height": photo.picture.shape[0],
         "width": photo.picture.shape[1],
         "predictions": [vars(p) for p in photo.predictions],
-        "explanations": [_explanation(e, stem) for e, stem in zip(photo.explanations, stems, strict=True)],
+        "explanations": [_explanation(e, stem, photo) for e, stem in zip(photo.explanations, stems, strict=True)],
         "spans": [_spans(view, stem) for view, stem in zip(photo.spans, span_stems, strict=True)],
     }
 
@@ -65,7 +65,7 @@ def _spans(view: View, stem: str) -> dict[str, Any]:
     }
 
 
-def _explanation(explanation: Explanation, stem: str) -> dict[str, Any]:
+def _explanation(explanation: Explanation, stem: str, photo: PhotoResult) -> dict[str, Any]:
     values = plane_of(explanation)
     return {
         "method": explanation.method,
@@ -78,7 +78,9 @@ def _explanation(explanation: Explanation, stem: str) -> dict[str, Any]:
         "scale": scale_of(values),
         "flat": is_flat(values),
         "receipt": receipt_of(explanation.receipt),
-        "words": [{"level": s.level, "text": s.text} for s in words_of(explanation)],
+        "words": [
+            {"level": s.level, "text": s.text} for s in (*words_of(explanation), *photo.trusted(explanation.method))
+        ],
     }
 
 

@@ -1,0 +1,89 @@
+"""How far each method can be trusted on a network, kept for whoever explains with it later."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pellucid.core.files import whole_file
+from pellucid.core.types import View
+from pellucid.evaluation import cache
+from pellucid.evaluation.verdicts import listed
+
+#: Scores of these groups say how true a map is.
+_TRUE = ("faithfulness", "truth")
+
+#: By how many of these scores a method is named at most.
+_NAMED = 4
+
+Said = list[dict[str, str]]
+
+
+def remember(view: View, data: str) -> Path | None:
+    """Keep what a view of the kind ``evaluate_explanations`` says of its methods, by the network's weights.
+
+    data: what it was judged on, in words. What was found on more pictures stays: then None is given.
+    """
+    place = _place(view.provenance["weights_sha256"])
+    before = _read(place)
+    if before is not None and before["pictures"] > view.options["pictures"]:
+        return None
+    where = f"{view.options['pictures']} pictures of {data}"
+    own = [m for m in view.options["methods"] if m not in view.options["baselines"]]
+    told = {m: trust_words([r for r in view.table if r["method"] == m], where) for m in own}
+    with whole_file(place) as temporary:
+        text = json.dumps({"pictures": view.options["pictures"], "methods": told}, ensure_ascii=False)
+        temporary.write_text(text, encoding="utf-8")
+    return place
+
+
+def remembered(weights: str) -> Mapping[str, Said]:
+    """What is known of methods on the network of these weights (a hash): sentences as {level, text} by method."""
+    found = _read(_place(weights))
+    return {} if found is None else found["methods"]
+
+
+def trust_words(rows: Sequence[Mapping[str, Any]], where: str) -> Said:
+    """A method's rows of the table in words: whether it draws the network, and whether it beats a map of noise."""
+    said = [
+        {
+            "level": "warning",
+            "text": f"It failed the {_check(row)} check on this network: it draws the picture, not the network"
+            f" ({row['value']:.2f} alike, 1 is the same map).",
+        }
+        for row in rows
+        if row["verdict"] == "fails" and row["score"].partition(":")[2] not in ("unsigned", "ssim")
+    ]
+    judged = [r for r in rows if r["score_group"] in _TRUE]
+    better, worse = ([r["score"] for r in judged if r["vs_random"] == how] for how in ("better", "worse"))
+    if not judged:
+        return said
+    text = f"How far to trust it here: by {len(better)} of {len(judged)} scores it is truly better than a map of noise"
+    text += f", by {_some(worse)} truly worse" if worse else ""
+    said.append({"level": "fact" if better else "warning", "text": f"{text} ({where})."})
+    return said
+
+
+def _check(row: Mapping[str, Any]) -> str:
+    return "weight-randomisation" if row["score"].startswith("randomised_weights") else "label-randomisation"
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return listed([*names[:_NAMED], f"{more} more"] if more > 0 else names)
+
+
+def _place(weights: str) -> Path:
+    return cache.folder() / f"trust-{weights[:32]}-{cache.EDITION}.json"
+
+
+def _read(place: Path) -> dict[str, Any] | None:
+    """What is kept; None where the file is missing or damaged, for it can be made again."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        found = json.loads(place.read_text(encoding="utf-8"))
+        if isinstance(found["pictures"], int) and isinstance(found["methods"], dict):
+            return found
+    return None
