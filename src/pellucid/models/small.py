@@ -1,8 +1,8 @@
 """Small networks to be trained from nothing: the first thing to hold a large one against.
 
 ``small_cnn``, ``perceptron`` (``perceptron:256x2`` is two hidden layers of 256), ``linear``, and ``unet``, which gives
-a map (``unet:16x4`` has four sizes, the largest of 16 channels). Each begins with ``Standardise``, whose mean and
-deviation training measures, so pixels and matrices of any scale may enter.
+a map (``unet:16x4`` has four sizes, the largest of 16 channels), and ``grid``, which gives boxes. Each begins with
+``Standardise``, whose mean and deviation training measures, so pixels and matrices of any scale may enter.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from itertools import pairwise
 from torch import nn
 
 from pellucid.core.errors import BadInput
+from pellucid.models import grid
+from pellucid.models.grid import GridDetector
 from pellucid.models.standardise import Standardise
 from pellucid.models.unet import LEVELS, WIDTH, UNet
 
 #: What stands before the sizes, if there are any.
-NAMES = ("small_cnn", "perceptron", "linear", "unet", "autoencoder", "vae")
+NAMES = ("small_cnn", "perceptron", "linear", "unet", "grid", "autoencoder", "vae")
 
 #: Where a name says no sizes: width and depth of the perceptron, width of the first stage of the CNN.
 PERCEPTRON, CNN = (256, 2), 32
@@ -34,6 +36,8 @@ def small(name: str, shape: tuple[int, int, int], outputs: int) -> nn.Module:
     if kind == "unet":
         width, levels = _numbers(name, sizes, 2) or (WIDTH, LEVELS)
         return UNet(shape[0], outputs, width=width, levels=levels)
+    if kind == "grid":
+        return GridDetector(shape[0], outputs, width=(_numbers(name, sizes, 1) or (grid.WIDTH,))[0])
     return _perceptron(shape, outputs, 1, 0)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
 
 from pellucid.core.errors import BadInput
 from pellucid.core.types import Frame
@@ -24,6 +24,9 @@ Columns = Mapping[str, Sequence[str]]
 #: A missing label among class numbers; among floats it is NaN.
 MISSING = -1
 
+#: So many sizes of boxes are remembered.
+SIZES = 256
+
 #: The type of points where the data name none.
 ONE_KIND = "point"
 
@@ -35,7 +38,8 @@ class Vocabulary:
     values: the different cells of each column without the empty one, numbers in their order, else by the alphabet.
     rows: how many cells of each are filled. combinations: the different rows of these columns among the training
     items, with how often each is there; of masks the training pixels that were counted of each region. most: the
-    largest number of boxes or points in a picture. numbers: how label images write the regions of masks.
+    largest number of boxes or points in a picture. numbers: how label images write the regions of masks. sizes: of some
+    training boxes width and height, as shares of their pictures'.
     """
 
     values: Mapping[str, tuple[str, ...]]
@@ -43,6 +47,7 @@ class Vocabulary:
     combinations: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     most: int = 0
     numbers: tuple[int, ...] = ()
+    sizes: tuple[tuple[float, float], ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -105,6 +110,7 @@ class Task:
     place of x, drawn anew each time; items are then judged beside others, in batches. constant: the targets of what is
     learnt from → the output [1, …] of who answers always the same, where a target is more than a class or a number.
     unlearnt: targets → the summaries of who answers always the same, where the targets themselves tell what that costs.
+    begin: what the network's module is told before it learns (anchors, say), in place.
     notes: what a user should know (a shifted logit, a rare class).
     """
 
@@ -132,6 +138,7 @@ class Task:
     views: Callable[[Tensor, Generator], Tensor] | None = None
     constant: Callable[[Tensor], Tensor] | None = None
     unlearnt: Callable[[np.ndarray], np.ndarray] | None = None
+    begin: Callable[[nn.Module], None] | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -189,10 +196,28 @@ def scene_vocabulary(data: Dataset, learns: Learns, training: Sequence[int]) -> 
     if learns == "boxes":
         boxes = [b for b in data.boxes or () if b is not None]
         kinds = in_order({kind for b in boxes for kind in b.kinds})
-        return Vocabulary({"box": kinds}, known, most=max((len(b.kinds) for b in boxes), default=0))
+        most = max((len(b.kinds) for b in boxes), default=0)
+        return Vocabulary({"box": kinds}, known, most=most, sizes=_sizes(data, training))
     named = [kinds for kinds in data.point_kinds or () if kinds is not None]
     types = in_order({kind for kinds in named for kind in kinds}) if named else (ONE_KIND,)
     return Vocabulary({"point": types}, known, most=max(len(p) for p in data.points or () if p is not None))
+
+
+def _sizes(data: Dataset, training: Sequence[int]) -> tuple[tuple[float, float], ...]:
+    """Evenly drawn from the training boxes, by area: width and height as shares of the picture's."""
+    found: list[np.ndarray] = []
+    for i in training:
+        own = None if data.boxes is None else data.boxes[i]
+        if own is not None and len(own.kinds):
+            height, width = data[i].array.shape[:2]
+            found.append((own.corners[:, 2:] - own.corners[:, :2]) / [width, height])
+    if not found:
+        return ()
+    sizes = np.concatenate(found)
+    sizes = sizes[(sizes > 0).all(1)]
+    sizes = sizes[np.lexsort((sizes[:, 0], sizes.prod(1)))]
+    places = np.unique(np.linspace(0, len(sizes) - 1, min(SIZES, len(sizes))).round().astype(int))
+    return tuple((round(float(w), 5), round(float(h), 5)) for w, h in sizes[places])
 
 
 def in_order(values: set[str]) -> tuple[str, ...]:

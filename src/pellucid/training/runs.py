@@ -260,14 +260,16 @@ def write_weights(folder: Path, name: str, weights: Mapping[str, Tensor]) -> Non
 def _plain(vocabulary: Vocabulary) -> dict[str, Any]:
     combinations = {_BETWEEN.join(cells): count for cells, count in vocabulary.combinations.items()}
     values = {column: list(cells) for column, cells in vocabulary.values.items()}
-    places = {"most": vocabulary.most, "numbers": list(vocabulary.numbers)}
+    places: dict[str, Any] = {"most": vocabulary.most, "numbers": list(vocabulary.numbers)}
+    places["sizes"] = [list(size) for size in vocabulary.sizes]
     return {"values": values, "rows": vocabulary.rows, "combinations": combinations, **places}
 
 
 def _vocabulary(plain: Mapping[str, Any]) -> Vocabulary:
     combinations = {tuple(cells.split(_BETWEEN)): count for cells, count in plain["combinations"].items()}
     values = {c: tuple(v) for c, v in plain["values"].items()}
-    return Vocabulary(values, plain["rows"], combinations, plain.get("most", 0), tuple(plain.get("numbers", ())))
+    sizes = tuple((float(width), float(height)) for width, height in plain.get("sizes", ()))
+    return Vocabulary(values, plain["rows"], combinations, plain.get("most", 0), tuple(plain.get("numbers", ())), sizes)
 
 
 # -- going on -------------------------------------------------------------------------------------

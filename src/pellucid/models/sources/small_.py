@@ -46,6 +46,12 @@ def open_unet(request: Request) -> Network:
     return _open("unet", request)
 
 
+@sources.register("grid", names=lambda: (), alone=True, maps=True)
+def open_grid(request: Request) -> Network:
+    """Boxes from the cells of three grids: grid:16 has 16 channels at half the picture's side."""
+    return _open("grid", request)
+
+
 @sources.register("linear", names=lambda: (), alone=True)
 def open_linear(request: Request) -> Network:
     """One layer on the pixels: a template a class."""
