@@ -60,6 +60,7 @@ def test_a_damaged_file_is_as_none():
     assert remembered(weights) == {}
 
 
+@pytest.mark.slow
 def test_the_report_of_explain_shows_it_beside_each_map(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
@@ -69,7 +70,19 @@ def test_the_report_of_explain_shows_it_beside_each_map(tmp_path, monkeypatch):
     network = pellucid.open(name, weights="none")
     paths = [f"{i}.png" for i in range(6)]
     evaluate_explanations(network, paths, ["gradient"], scores=["deletion:mean,steps=2"])
-    ask = ["0.png", "--model", name, "--weights", "none", "--method", "gradient", "--method", "input_times_gradient", "-o", "out"]
+    ask = [
+        "0.png",
+        "--model",
+        name,
+        "--weights",
+        "none",
+        "--method",
+        "gradient",
+        "--method",
+        "input_times_gradient",
+        "-o",
+        "out",
+    ]
     monkeypatch.setattr("sys.argv", ["pellucid", "explain", *ask])
     with pytest.raises(SystemExit, match="0"):
         main()
