@@ -66,6 +66,10 @@ def evaluate_explanations(
     shuffled: Annotated[
         str | None, typer.Option(help="The same network trained on shuffled labels, for randomised_labels: run:FOLDER.")
     ] = None,
+    shuffle_labels: Annotated[
+        bool,
+        typer.Option("--shuffle-labels", help="MODEL is run:FOLDER: train it again on shuffled labels, for the same."),
+    ] = False,
     patterns: Annotated[
         Path | None, typer.Option(help="The file from pellucid patterns fit, for the methods that need patterns.")
     ] = None,
@@ -115,7 +119,7 @@ def evaluate_explanations(
     }
     own = {**_options(method, flags), **({"layer": layer} if layer else {})}
     network = choice.open(_shape(opened))
-    other = None if shuffled is None else _shuffled(shuffled)
+    other = _shuffled(shuffled, model if shuffle_labels else None, seed)
     if dry_run:
         from pellucid.prove.judge import forecast_explanations
 
@@ -128,7 +132,9 @@ def evaluate_explanations(
         view = judge(network, source, shuffled=other, **given, **own)
         told = [repr(source), *(f"{name}={value!r}" for name, value in own.items())]
         told += [f"shuffled=pellucid.open({shuffled!r})"] if shuffled else []
-        python = python_lines(choice, network, judge, told, given)
+        told += [f"shuffled=shuffled_twin({model!r}, seed={seed})"] if shuffle_labels else []
+        imports = ["from pellucid.prove.labels import shuffled_twin"] if shuffle_labels else []
+        python = python_lines(choice, network, judge, told, given, imports=imports)
         made.view(view, network, python=python, write=write_explanations)
 
 
@@ -158,10 +164,19 @@ def _options(method: Sequence[str] | None, flags: Mapping[str, str]) -> dict[str
     return {name: value for entry in entries for name, value in options_of(entry, flags).items()}
 
 
-def _shuffled(name: str) -> Any:
-    from pellucid.models.open import open
+def _shuffled(name: str | None, run: str | None, seed: int) -> Any:
+    """The network of shuffled labels: opened, trained now, or None."""
+    if run is None:
+        from pellucid.models.open import open
 
-    return open(name)
+        return None if name is None else open(name)
+    if name is not None:
+        raise BadInput("a network of shuffled labels is given, and one is to be trained", cure="leave one of them away")
+    if not run.startswith("run:"):
+        raise BadInput("only a run can be trained again", where=run, cure="pass --shuffled with such a network")
+    from pellucid.prove.labels import shuffled_twin
+
+    return shuffled_twin(run, seed=seed)
 
 
 def _tell(found: Forecast, *, as_json: bool) -> None:

@@ -26,7 +26,7 @@ from pellucid.prove.pictures import bench_of
 #: What methods that would take thousands of passes a picture are given here, unless told otherwise: they are judged
 #: dozens of times. The page names it.
 ECONOMY: Mapping[str, Mapping[str, Any]] = {
-    "rise": {"samples": 500},
+    "rise": {"samples": 250},
     "smoothgrad": {"samples": 20},
     "vargrad": {"samples": 20},
     "integrated_gradients": {"most_steps": 64},

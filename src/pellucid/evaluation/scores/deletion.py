@@ -18,7 +18,7 @@ from pellucid.evaluation.table import Work, scores
     work=lambda n, *, steps, **_: Work(own=n * (steps - 1), shared=2 * n),
     unit="the output's mean probability while pixels are taken",
 )
-def deletion(bench: Bench, maps: Tensor, *, baseline: Blank = "mean", steps: int = 16) -> Tensor:
+def deletion(bench: Bench, maps: Tensor, *, baseline: Blank = "mean", steps: int = 10) -> Tensor:
     """The area under the answer's curve while pixels are taken from the picture, the map's strongest first.
 
     baseline: what is in their place: "mean" colour, "blur", "noise", "zero" or "black". steps: points of the curve.

@@ -18,7 +18,7 @@ from pellucid.evaluation.table import Work, scores
     work=lambda n, *, steps, **_: Work(own=n * (steps - 1), shared=2 * n),
     unit="the output's mean probability while pixels are shown",
 )
-def insertion(bench: Bench, maps: Tensor, *, baseline: Blank = "blur", steps: int = 16) -> Tensor:
+def insertion(bench: Bench, maps: Tensor, *, baseline: Blank = "blur", steps: int = 10) -> Tensor:
     """The area under the answer's curve while pixels are shown on a blank picture, the map's strongest first.
 
     baseline: the blank picture: "blur", "mean" colour, "noise", "zero" or "black". steps: points of the curve.

@@ -19,7 +19,7 @@ from pellucid.evaluation.table import Work, scores
     work=lambda n, *, draws, **_: Work(again=draws),
     unit="largest relative change of the map",
 )
-def max_sensitivity(bench: Bench, maps: Tensor, *, radius: float = 0.02, draws: int = 3) -> Tensor:
+def max_sensitivity(bench: Bench, maps: Tensor, *, radius: float = 0.02, draws: int = 2) -> Tensor:
     """The largest ‖map(x + δ) − map(x)‖ / ‖map(x)‖ over random δ of at most ``radius`` at each number (eq. 8).
 
     radius: in the values that the network is fed. Each draw explains again, so only the bench's repeated pictures have
