@@ -260,6 +260,22 @@ def test_one_landmark_of_several_can_be_explained(run: Run, folder: Path) -> Non
     all_of_them = np.abs(pellucid.explain(network, picture, method="integrated_gradients", target="dot").map())
     there = np.min([np.hypot(rows - y, columns - x) for x, y in dots], 0) < 3
     assert all_of_them[there].mean() > 1.5 * all_of_them[~there].mean()
+    best = network.predict(torch.zeros(1, 1, SIDE, SIDE))[0]
+    assert [name for _, name, _ in best] == ["dot", "hole"]  # each with the height of its highest peak
+    wanted = [
+        "--model",
+        f"run:{run.folder}",
+        "--target",
+        "hole",
+        "--method",
+        "gradient",
+        "--out",
+        str(run.folder / "e"),
+    ]
+    told = CliRunner().invoke(app, ["explain", picture, *wanted])
+    assert told.exit_code == 0, told.output
+    with pytest.raises(BadInput, match=r"a heatmap for each type of landmark \(dot, hole\); pass one's name"):
+        pellucid.explain(network, picture, method="gradient")
     output = network(torch.zeros(1, 1, SIDE, SIDE))
     with pytest.raises(BadInput, match=r"\(99, 3\) lies outside of a map of 24 × 24; give x and y in pixels"):
         pellucid.targets.keypoint(0, near=(99, 3))(output)
@@ -293,7 +309,7 @@ def test_one_to_ten_landmarks_on_plates(tmp_path: Path) -> None:
     wanted = ["--count", "300", "--dataset", "--render", "96", "--seed", "1", "--out", str(tmp_path / "plates")]
     made = CliRunner().invoke(app, ["make", "landmark-plate", *wanted])
     assert made.exit_code == 0, made.output
-    own = {**CHOICES, "model": "unet:8x4", "size": (64, 64), "epochs": 12, "batch": 8, "augment": ("flip",)}
+    own = {**CHOICES, "model": "unet:8x4", "size": (64, 64), "epochs": 8, "batch": 8, "augment": ("flip",)}
     del own["shares"]
     found = train(tmp_path / "plates", out=tmp_path / "run", **own)
     rows = {r["metric"]: r for r in found.summary["scores"] if r["split"] == "test"}

@@ -151,11 +151,17 @@ def _of_map(network: Network, x: Tensor, scores: Tensor, wanted: Any, of: Of) ->
     """
     apart = network.output == "multilabel"
     if of != "logit" or not isinstance(wanted, str | int) or wanted == "top":
+        if network.gives_heatmaps:
+            known = ", ".join(map(network.class_name, range(scores.shape[1])))
+            cure = "pass one's name or index, or pellucid.targets.keypoint(index, near=(x, y)) for one of several"
+            raise BadInput(
+                f"the output is a heatmap for each type of landmark ({known})", where=network.name, cure=cure
+            )
         shares = shares_of_maps(scores, apart=apart).mean(0)
         seen = ", ".join(f"{network.class_name(int(i))} {shares[i]:.0%}" for i in shares.argsort(descending=True)[:3])
         cure = "pass one class's name or index, or pellucid.targets.segmentation(index, mask)"
         raise BadInput(f"the output is a map of classes (mostly {seen})", where=network.name, cure=cure)
-    heat = network.output == "values"
+    heat = network.gives_heatmaps
     terms = _terms(network, wanted) or [(1, wanted)]
     parts = [(sign, _index(network, term, scores.shape[1])) for sign, term in terms]
     name = str(wanted) if len(parts) > 1 else network.class_name(parts[0][1])

@@ -216,14 +216,17 @@ class Network:
         """The best outputs of each sample of ``x`` [N, C, H, W] as (index, name, probability).
 
         A regression network gives its values instead of probabilities, in the order of the outputs; one with groups
-        each group's best, the surest first, and then the others; one that gives a map of each class the share of the
-        pixels that are of it. What stands against a single output (``negative``) has the index −1, for no output is it.
+        each group's best, the surest first, and then the others; one that gives a map of each class the share of
+        the pixels that are of it, one that gives heatmaps of landmarks the height of each one's highest peak. What
+        stands against a single output (``negative``) has the index −1, for no output is it.
         """
         x = x.to(self.device, self.dtype)
         with untouched(self.module):
             parts = x.split(self.batch_size(x, gradient=False))
             output = torch.cat([first_tensor(self(part)).float() for part in parts])
         maps = output.ndim == 4 and self.output in ("logits", "multilabel")
+        if output.ndim == 4 and self.gives_heatmaps:
+            output = output.amax((2, 3))
         self.check_output(output[:, :, 0, 0] if maps else output)
         if not torch.isfinite(output).all():
             raise BadInput("the output is not finite", where=self.name, cure="check the weights and the input's range")
@@ -241,6 +244,11 @@ class Network:
             [(int(i), self.class_name(int(i)), float(p)) for p, i in zip(ps, rows, strict=True)]
             for ps, rows in zip(shares.gather(1, indices), indices, strict=True)
         ]
+
+    @property
+    def gives_heatmaps(self) -> bool:
+        """Whether maps that it gives are heatmaps of what its classes name: values, which a picture's are as well."""
+        return self.output == "values" and self.classes is not None
 
     def _both(self, share: float) -> list[tuple[int, str, float]]:
         """Yes and no, the more probable one first."""
