@@ -180,7 +180,7 @@ def _classes(
     own = [p[p >= 0] for p in (place[draw] for draw in draws) if (p >= 0).any()]
     told, truth = given.labels[learnt][known], given.labels[held][rows]
     usual = float((truth == np.bincount(told).argmax()).mean())
-    for name, space in spaces.items():
+    for name, space in track(spaces.items(), "linear probes", len(spaces)):
         said = classes.by_logistic(space.learnt[known], told, space.held[rows], seed=seed)
         found = classes.accuracy(said, truth, own)
         yield Finding("classes", "linear probe", name, "accuracy", found, len(rows), usual)
