@@ -31,8 +31,9 @@ from pellucid.tasks.task import Columns, Scene, Task, Vocabulary
 def detection(vocabulary: Vocabulary, *, anchors: str = "kmeans") -> Task:
     """Boxes from a grid on three levels, each cell answering for what has its middle there.
 
-    anchors: "kmeans" fits nine to the training boxes, three a level; "fixed" are three sizes of three shapes; "none"
-    leaves each box's sides to be learnt, as YOLOv1 does; or nine sizes of your own as shares of the picture.
+    anchors: "kmeans" fits nine to the training boxes, three a level; "fixed" are three sizes of three shapes;
+    "coco" those of YOLOv3; "none" leaves each box's sides to be learnt, as YOLOv1 does; or nine sizes of your own as
+    shares of the picture, 0.05x0.08, 0.1x0.1, ….
     """
     names = vocabulary.values["box"]
     if not names or not vocabulary.most:
@@ -44,7 +45,9 @@ def detection(vocabulary: Vocabulary, *, anchors: str = "kmeans") -> Task:
 
     def begin(module: nn.Module) -> None:
         if not isinstance(module, GridDetector):
-            raise BadInput("it does not answer in boxes", where=type(module).__name__, cure="pass model='grid' (--model)")
+            raise BadInput(
+                "it does not answer in boxes", where=type(module).__name__, cure="pass model='grid' (--model)"
+            )
         module.anchors.copy_(torch.zeros_like(module.anchors) if fixed is None else fixed)
 
     def decide(summaries: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:

@@ -28,6 +28,9 @@ def _rows(setup: Setup, splits: dict[str, np.ndarray]) -> Iterator[dict[str, Any
     elif task.kind == "keypoints":
         for number, name in enumerate(task.classes):
             yield _row("point", name, {s: int((t[:, 1:, 2] == number).sum()) for s, t in splits.items()})
+    elif task.kind == "detection":
+        for number, name in enumerate(task.classes):
+            yield _row("box", name, {s: int((t[:, 1:, 4] == number).sum()) for s, t in splits.items()})
     elif task.kind == "regression":
         for place, name in enumerate(labels):
             own = setup.targets[:, place].numpy()

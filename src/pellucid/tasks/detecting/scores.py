@@ -39,9 +39,7 @@ def summary_of(output: Tensor, targets: Tensor, *, without: tuple[int, ...] = ()
     found = candidates(output.detach(), (height, width)).cpu().numpy()
     true = targets.cpu().numpy()
     return torch.from_numpy(
-        np.stack(
-            [summary(suppressed(f, without=without), t[1:], len(t) - 1) for f, t in zip(found, true, strict=True)]
-        )
+        np.stack([summary(suppressed(f, without=without), t[1:], len(t) - 1) for f, t in zip(found, true, strict=True)])
     )
 
 
