@@ -12,6 +12,7 @@ import typer
 import pellucid
 from pellucid.attribution.table import methods
 from pellucid.cli.main import app
+from pellucid.evaluation.table import scores
 from pellucid.features.table import views
 from pellucid.synth.table import objects
 from pellucid.tasks.table import tasks
@@ -32,7 +33,7 @@ def test_the_pages_code_runs(page: Path, tmp_path: Path, monkeypatch: pytest.Mon
     from PIL import Image
 
     Image.fromarray(pellucid.read("example:cat").array).save("cat.jpg")
-    registries = methods, views, objects, tasks
+    registries = methods, views, objects, tasks, scores
     before = [set(registry) for registry in registries]
     exec(compile(code(page), str(page), "exec"), {"__name__": "page"})
     for registry, own in zip(registries, before, strict=True):
