@@ -13,6 +13,7 @@ from pellucid.cli.looking import delivery, inputs_of
 #: What is in predictions.csv, by the kind of view; of all others decisions and probabilities.
 _TABLES = {
     "segmented": "every picture and region: pixels, share, objects",
+    "detected": "every box: picture, kind, x0, y0, x1, y1 in that picture's own pixels, score, level",
     "landmarks": "every landmark: picture, type, x and y in that picture's own pixels, height of the peak",
 }
 

@@ -11,9 +11,14 @@ from pellucid.tasks.task import Task
 _EVALUATE = {
     "segmentation": "pellucid.training.masks_evaluated",
     "keypoints": "pellucid.training.points_evaluated",
+    "detection": "pellucid.training.boxes_evaluated",
     "contrastive": "pellucid.training.contrast_evaluated",
 }
-_PREDICT = {"segmentation": "pellucid.training.masks_predicted", "keypoints": "pellucid.training.points_predicted"}
+_PREDICT = {
+    "segmentation": "pellucid.training.masks_predicted",
+    "keypoints": "pellucid.training.points_predicted",
+    "detection": "pellucid.training.boxes_predicted",
+}
 
 
 def evaluating(task: Task) -> ModuleType | None:

@@ -1,0 +1,260 @@
+"""How good a run is at boxes: average precision with intervals, each class, each level and what goes without it."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from pellucid.core.errors import BadInput
+from pellucid.core.types import View
+from pellucid.data.dataset import Dataset
+from pellucid.data.sets.checks import inspect, raise_or_warn
+from pellucid.features.resampling import Interval
+from pellucid.models.grid import STRIDES
+from pellucid.models.network import Network
+from pellucid.tasks.detecting import scores
+from pellucid.tasks.detecting.candidates import CLASS, EDGE, LEVEL, SCORE
+from pellucid.tasks.task import Task
+from pellucid.training.boxes_seen import outputs_of, targets_of
+from pellucid.training.examples import Examples, Store
+from pellucid.training.runs import Run
+from pellucid.training.scoring import drawn_rows, known, scored
+from pellucid.training.seen import Chosen, choose
+
+#: Draws of the intervals of classes and levels.
+DRAWS = 200
+
+
+def evaluate(run: Run, data: Dataset, *, split: str | None, cases: int, seed: int) -> View:
+    """What ``pellucid.evaluate`` does for boxes, in pixels of what enters the network.
+
+    Gives a row a metric; ``options["classes"]`` a row a class; ``options["levels"]`` a row a level: what it finds
+    alone, and what is lost without it. true, found, wrong [sample, class]: how many boxes are there, are found and
+    true, are found and not. ``options["cases"]``: the worst pictures, which ``pictures`` shows as the network sees
+    them, with the boxes that are true and those that were found.
+    """
+    began = time.perf_counter()
+    task, network = run.task, run.network
+    if data.boxes is None:
+        cure = "pass a data set with boxes (see docs/detection.md)"
+        raise BadInput("the data tell of no boxes", where=data.source, cure=cure)
+    chosen = choose(run, data, split)
+    targets = targets_of(task, data, chosen.rows, network)
+    there = known(targets.numpy())
+    rows = chosen.rows[there]
+    if not len(rows):
+        cure = "pass pictures whose boxes are known"
+        raise BadInput("of none of these pictures the boxes are known", where=data.source, cure=cure)
+    items = data.take(rows.tolist())
+    store = Store(items, network.input)
+    found = raise_or_warn(inspect(items, None, (), each=store.put, needs=("boxes",)), data.source)
+    examples = Examples(store, np.arange(len(rows)), targets[torch.from_numpy(there)])
+    summaries = _summaries(network, examples)
+    view = _view(_Answered(run, task, network, items, examples, chosen, int((~there).sum()), summaries), cases, seed)
+    return dataclasses.replace(view, notes=(*chosen.notes, *found), seconds=time.perf_counter() - began)
+
+
+#: Levels that are not asked, by what is measured then.
+_ASKED: dict[str, tuple[int, ...]] = {
+    "all": (),
+    **{f"without {k}": (k,) for k in range(len(STRIDES))},
+    **{f"alone {k}": tuple(j for j in range(len(STRIDES)) if j != k) for k in range(len(STRIDES))},
+}
+
+
+def _summaries(network: Network, examples: Examples) -> dict[str, np.ndarray]:
+    """What scores need of each picture with all levels, without each and with each alone; one pass of the network."""
+    found: dict[str, list[np.ndarray]] = {name: [] for name in _ASKED}
+    for output, target in outputs_of(network, examples):
+        for name, without in _ASKED.items():
+            found[name].append(scores.summary_of(output, target, without=without).numpy())
+    return {name: np.concatenate(each) for name, each in found.items()}
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Answered:
+    """What the network said. summaries: [n, rows, 8] by the levels that were asked."""
+
+    run: Run
+    task: Task
+    network: Network
+    items: Dataset
+    examples: Examples
+    chosen: Chosen
+    skipped: int
+    summaries: dict[str, np.ndarray]
+
+    @property
+    def own(self) -> np.ndarray:
+        """With all levels."""
+        return self.summaries["all"]
+
+    @property
+    def threshold(self) -> float:
+        """The score from which on a box is meant."""
+        return scores.threshold_of(self.task.rule)
+
+    @property
+    def decisions(self) -> np.ndarray:
+        """[n, classes, 3]."""
+        return self.task.decide(self.own, self.task.rule)
+
+
+def _view(it: _Answered, cases: int, seed: int) -> View:
+    decisions, names = it.decisions, it.items.names()
+    tp, fp, fn = np.moveaxis(decisions, 2, 0)
+    told = [_case(it, i) for i in _worst(it, decisions, cases)]
+    arrays = {"true": tp + fn, "found": tp, "wrong": fp}
+    return View(
+        kind="detection",
+        arrays=arrays,
+        axes=dict.fromkeys(arrays, ("sample", "class")),
+        table=tuple(_rows(it, seed)),
+        options={
+            "run": str(it.run.folder),
+            "data": it.items.source,
+            "task": it.task.kind,
+            "primary": it.task.primary,
+            "kinds": list(it.task.classes),
+            "names": {},
+            "classes": list(_class_rows(it, decisions, seed)),
+            "levels": list(_level_rows(it, seed)),
+            "confused": [],
+            "cases": told,
+            "size": list(it.network.input.size),
+            "split": it.chosen.split,
+            "items": len(it.items),
+            "boxes": int((tp + fn).sum()),
+            "wrong": int((fp + fn).sum(1).astype(bool).sum()),
+            "skipped": it.skipped,
+            "learnt": it.chosen.learnt,
+            "tuned": it.chosen.tuned,
+            "rule": dict(it.task.rule),
+            "anchors": it.task.options["anchors"],
+        },
+        pictures=_pictures(it, [case["item"] for case in told]),
+        names=tuple(names[case["item"]] for case in told),
+        provenance={**it.network.facts(), "seed": seed},
+    )
+
+
+def _worst(it: _Answered, decisions: np.ndarray, most: int) -> list[int]:
+    """The pictures with the most mistakes; of as many the one with the likelier wrong box. Perfect ones are none."""
+    wrong = decisions[:, :, 1:].sum((1, 2))
+    rows = scores.found_of(it.own)
+    false = (rows[..., CLASS] >= 0) & (rows[..., scores.HITS].astype(np.int64) & 1 == 0)
+    sure = np.where(false, rows[..., SCORE], 0.0).max(1)
+    return [int(i) for i in np.lexsort((-sure, -wrong)) if wrong[i]][:most]
+
+
+def _case(it: _Answered, i: int) -> dict[str, Any]:
+    """A picture's true and found boxes, in pixels of what entered the network."""
+    true = scores.true_of(it.own[i])
+    rows = scores.found_of(it.own[i])
+    rows = rows[(rows[:, CLASS] >= 0) & (rows[:, SCORE] >= it.threshold)]
+    return {
+        "item": i,
+        "name": it.items.items.name(i),
+        "said": it.task.say(it.decisions[i]),
+        "true": [[int(t[CLASS]), *t[EDGE].tolist()] for t in true if t[CLASS] >= 0],
+        "found": [
+            [int(r[CLASS]), *r[EDGE].tolist(), float(r[SCORE]), bool(int(r[scores.HITS]) & 1), int(r[LEVEL])]
+            for r in rows
+        ],
+    }
+
+
+def _pictures(it: _Answered, order: list[int]) -> np.ndarray | None:
+    """What the network sees of them; of matrices greys."""
+    if not order:
+        return None
+    x = it.examples.x(torch.tensor(order), torch.device("cpu"))
+    shown = it.network.input.pictures(x)
+    if shown is not None:
+        return shown
+    plane = x.mean(1, keepdim=True)
+    low, high = plane.amin((1, 2, 3), keepdim=True), plane.amax((1, 2, 3), keepdim=True)
+    greys = (255 * (plane - low) / (high - low).clamp(min=1e-12)).round().to(torch.uint8)
+    return greys.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
+
+
+def _rows(it: _Answered, seed: int) -> list[dict[str, Any]]:
+    """A row a metric."""
+    found = scored(it.task, it.examples.targets.numpy(), it.own, it.task.rule, it.items.group, seed=seed)
+    return [
+        {
+            "metric": name,
+            **each.named("value"),
+            "baseline": None,
+            "items": len(it.own),
+            "higher": it.task.metrics[name].higher,
+            "words": it.task.metrics[name].words,
+        }
+        for name, each in found.items()
+    ]
+
+
+def _drawn(it: _Answered, seed: int) -> list[np.ndarray]:
+    return drawn_rows(len(it.items), it.items.group, seed=seed, draws=DRAWS)
+
+
+def _class_rows(it: _Answered, decisions: np.ndarray, seed: int) -> Iterator[dict[str, Any]]:
+    """A row a class, with intervals over pictures (groups, where there are some)."""
+    count = len(it.task.classes)
+
+    def of(rows: np.ndarray) -> np.ndarray:
+        return scores.precisions(it.own[rows], count, [0])[:, 0]
+
+    value, draws = of(np.arange(len(it.own))), np.array([of(rows) for rows in _drawn(it, seed)])
+    whole = scores.precisions(it.own, count).mean(1)
+    for kind, name in enumerate(it.task.classes):
+        tp, fp, fn = decisions[:, kind].sum(0).tolist()
+        yield {
+            "class": name,
+            "items": tp + fn,
+            **Interval(float(value[kind]), draws[:, kind]).named("ap50"),
+            "ap": float(whole[kind]),
+            "precision": tp / (tp + fp) if tp + fp else None,
+            "recall": tp / (tp + fn) if tp + fn else None,
+        }
+
+
+def _level_rows(it: _Answered, seed: int) -> Iterator[dict[str, Any]]:
+    """A row a level: how many true boxes it finds, mAP with it alone, and by how much mAP falls without it.
+
+    The fall is paired: each draw takes the same pictures with and without. Suppression is done anew, so that what a
+    dropped level had suppressed may come back.
+    """
+    places, everything = _drawn(it, seed), np.arange(len(it.own))
+    map50 = [0]
+
+    def of(name: str, overlaps: list[int] | None) -> Callable[[np.ndarray], float]:
+        return lambda rows: scores.mean_precision(it.summaries[name][rows], len(it.task.classes), overlaps)
+
+    def interval(measure: Callable[[np.ndarray], float]) -> Interval:
+        return Interval(measure(everything), np.array([measure(rows) for rows in places]))
+
+    rows = scores.found_of(it.own)
+    meant = (rows[..., CLASS] >= 0) & (rows[..., SCORE] >= it.threshold)
+    right = meant & (rows[..., scores.HITS].astype(np.int64) & 1 > 0)
+    whole = interval(of("all", map50))
+    sides = np.sqrt(np.prod(rows[..., 2:4] - rows[..., :2], -1))
+    for level, stride in enumerate(STRIDES):
+        own = right & (rows[..., LEVEL] == level)
+        less, alone = interval(of(f"without {level}", map50)), interval(of(f"alone {level}", map50))
+        yield {
+            "level": f"level{stride}",
+            "stride": stride,
+            "found": int((meant & (rows[..., LEVEL] == level)).sum()),
+            "right": int(own.sum()),
+            "share": float(own.sum() / max(1, right.sum())),
+            "side": float(np.median(sides[own])) if own.any() else None,
+            **alone.named("alone"),
+            **less.named("without"),
+            **Interval(whole.value - less.value, whole.draws - less.draws).named("lost"),
+        }
