@@ -28,8 +28,8 @@ class PhotoResult:
 
     picture: the whole source, uint8 [height, width, 3]. predictions: the most probable first.
     explanations: each of one sample, whose ``pictures[0]`` is the crop that the network saw. matrix: it
-    was numbers, whose picture shows them as greys. spans: which of its rows and columns decide, one a target. trust: how far
-    methods can be trusted on this network, where that was judged: sentences {level, text} by method.
+    was numbers, whose picture shows them as greys. spans: which of its rows and columns decide, one a target. trust:
+    how far methods can be trusted on this network, where that was judged: sentences {level, text} by method.
     """
 
     name: str
