@@ -57,8 +57,8 @@ def pairs() -> Iterator[Pair]:
 
 def main() -> None:
     said = (
-        f"Synthetic\nboxes of three kinds, {STARTS} starts each, on one thread. Ours tries its starts on 10 000 of more "
-        "boxes and goes on with\nall from the best."
+        f"Synthetic\nboxes of three kinds, {STARTS} starts each, on one thread. Ours tries its starts on 10 000 of "
+        "more boxes and goes on with\nall from the best."
     )
     packages = ("pellucid", "numpy", "scikit-learn")
     with threadpool_limits(1):
