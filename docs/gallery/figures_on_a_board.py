@@ -1,0 +1,138 @@
+"""Small figures scattered over a board: found by a grid detector, with anchors of three kinds and with none.
+
+And what more training pictures are worth beside more figures on each. With the words ``full learn``, ``full anchors``
+or ``full howmany`` behind it one part, on more pictures and for longer.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+import pellucid
+from pellucid.data.dataset import Boxes, Dataset, Stack
+from pellucid.report.framed import framed
+from pellucid.report.look import look_of
+from pellucid.report.painted import colour_of
+from pellucid.synth.boards import KINDS, boards
+from pellucid.tasks.detecting.scores import mean_precision
+from pellucid.training.plan import Plan
+from pellucid.training.scoring import drawn_rows
+from pellucid.training.setup import prepare
+from pellucid.training.train import fit, train
+
+FULL, PARTS = sys.argv[1:2] == ["full"], sys.argv[2:] or ["learn", "anchors", "howmany"]
+COUNT, EPOCHS, SEEDS, STEPS = (2400, 24, 5, 500) if FULL else (60, 2, 2, 8)
+NUMBERS, EACH, TEST = ((50, 100, 200), (1, 2, 4, 8), 200) if FULL else ((10, 20), (1, 2), 10)
+COMMON = {"task": "detection", "model": "grid:8", "lr": 0.005, "batch": 8, "augment": ("flip",)}
+WAYS = {
+    "K-means on these boxes": {"anchors": "kmeans"},
+    "three sizes, three shapes": {"anchors": "fixed"},
+    "YOLOv3's for COCO": {"anchors": "coco"},
+    "none": {"anchors": "none"},
+}
+
+
+def data_of(own, splits=None):
+    pictures = Stack.of(np.stack([b.picture for b in own]), "boards")
+    boxes = tuple(Boxes(b.corners, b.kinds) for b in own)
+    return Dataset("boards", pictures, boxes=boxes, split=None if splits is None else tuple(splits))
+
+
+def learn(folder):
+    """Train, evaluate, and draw what is found on boards that nobody trained on."""
+    data = data_of(boards(COUNT, seed=1))
+    run = train(data, out=Path(folder) / "run", epochs=EPOCHS, shares=(0.8, 0.1, 0.1), **COMMON)
+    view = pellucid.evaluate(run, data)
+    for row in view.table:
+        print(f"{row['metric']}: {row['value']:.3f} ({row['value_low']:.3f} to {row['value_high']:.3f})")
+    for row in view.options["levels"]:
+        lost = f"{row['lost']:.3f} ({row['lost_low']:.3f} to {row['lost_high']:.3f})"
+        print(f"{row['level']}: finds {row['share']:.0%}; alone mAP50 {row['alone']:.3f}; without it {lost} is lost")
+    for sentence in look_of(view.kind).words(view):
+        print(sentence.text)
+    view.show().savefig("figures_on_a_board_levels.png", dpi=110)
+    new = data_of(boards(6, seed=2))
+    found = pellucid.predict(run, new)
+    figure = Figure(figsize=(11, 2.3), layout="constrained")
+    for i, axes in enumerate(figure.subplots(1, 6)):
+        true = [[KINDS.index(k), *c] for k, c in zip(new.boxes[i].kinds, new.boxes[i].corners, strict=True)]
+        rows = [r for r in found.table if r["name"] == found.names[i]]
+        kinds = found.options["kinds"]
+        true = [[kinds.index(KINDS[k]), *c] for k, *c in true]
+        said = [[kinds.index(r["kind"]), r["x0"], r["y0"], r["x1"], r["y1"]] for r in rows]
+        axes.imshow(framed(new[i].array, true, said))
+        axes.set_axis_off()
+    for place, name in enumerate(found.options["kinds"]):
+        figure.text(0.01 + 0.07 * place, 0.97, name, color=np.array(colour_of(place)) / 255, va="top", weight="bold")
+    figure.text(0.24, 0.97, "solid: found; dashed: true", color="#555555", va="top")
+    figure.get_layout_engine().set(rect=(0, 0, 1, 0.88))
+    figure.savefig("figures_on_a_board.png", dpi=110)
+
+
+def anchors():
+    """Anchors by K-means, by hand, from COCO, and none: the same splits, orders and initial weights."""
+    data = data_of(boards(COUNT // 4, seed=3))
+    view = pellucid.compare_tasks(data, WAYS, seeds=SEEDS, epochs=EPOCHS // 2, metrics=("map50", "map"), **COMMON)
+    for row in view.table:
+        print(
+            f"{row['metric']} {row['alternative']}: {row['value']:.3f} ({row['low']:.3f} to {row['high']:.3f})", end=""
+        )
+        print(f"  {row['standing']}")
+    view.show().savefig("figures_on_a_board_anchors.png", dpi=110)
+
+
+def answered(number, each, seed, test):
+    """What a detector that learnt from so many boards of so many figures finds on the test boards."""
+    own = boards(number, figures=(each, each), seed=100 + seed)
+    val = boards(10, seed=99)
+    splits = ["train"] * number + ["val"] * len(val) + ["test"] * len(test)
+    epochs = max(1, round(STEPS * COMMON["batch"] / number))
+    plan = Plan.of({**COMMON, "epochs": epochs, "seed": seed})
+    return fit(prepare(data_of([*own, *val, *test], splits), plan, check=False)).answers("test")
+
+
+def howmany():
+    """The score over numbers of boards and of figures on each, at as many steps; all judged on the same boards."""
+    test = boards(TEST, seed=98)
+    rows = drawn_rows(TEST, None, seed=0, draws=200)
+    summaries = {(n, k): [answered(n, k, s, test) for s in range(2)] for n in NUMBERS for k in EACH}
+
+    def score(cell, places):
+        return float(np.mean([mean_precision(own[places], len(KINDS), [0]) for own in summaries[cell]]))
+
+    everything = np.arange(TEST)
+    for number, each in summaries:
+        low, high = np.percentile([score((number, each), p) for p in rows], [2.5, 97.5])
+        print(
+            f"{number} boards, {each} figures each: {score((number, each), everything):.3f} ({low:.3f} to {high:.3f})"
+        )
+    pairs = [((n, k), (2 * n, k // 2)) for n, k in summaries if (2 * n, k // 2) in summaries and k % 2 == 0]
+    gains = [np.mean([score(more, p) - score(few, p) for few, more in pairs]) for p in (everything, *rows)]
+    low, high = np.percentile(gains[1:], [2.5, 97.5])
+    print(
+        f"twice the boards, half the figures on each: {gains[0]:+.3f} ({low:+.3f} to {high:+.3f}), {len(pairs)} pairs"
+    )
+    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
+    axes = figure.subplots()
+    for each in EACH:
+        axes.plot(NUMBERS, [score((n, each), everything) for n in NUMBERS], marker="o", label=f"{each} on each")
+    axes.set_xscale("log", base=2)
+    axes.set_xticks(NUMBERS, [str(n) for n in NUMBERS])
+    axes.set_xlabel("training boards")
+    axes.set_ylabel("mAP at overlap 0.5")
+    axes.set_ylim(0, 1)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=9, title="figures")
+    figure.savefig("figures_on_a_board_howmany.png", dpi=110)
+
+
+with tempfile.TemporaryDirectory() as place:
+    if "learn" in PARTS:
+        learn(place)
+    if "anchors" in PARTS:
+        anchors()
+    if "howmany" in PARTS:
+        howmany()
