@@ -6,7 +6,7 @@ READY := .venv/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 
 # What `make bench` measures besides the explanations; each rewrites its page in benchmarks/.
-BENCHMARKS := relevance conservation regions dream invariance health contours surfaces make metrics anchors alike training
+BENCHMARKS := relevance conservation regions dream invariance health contours surfaces make metrics anchors detections alike training
 
 .PHONY: demo test test-slow lint bench clean
 
