@@ -61,6 +61,7 @@ def test_the_constant_answer_is_what_its_loss_gives(kind: str) -> None:
     said = own.unlearnt(np.full(10, 19.0, np.float32))
     assert own.loss(z, torch.zeros(10)).tolist() == pytest.approx(said[:, scores.LOSS].tolist(), rel=1e-5)
     assert own.scores(np.full(10, 19.0), said)["uniformity"] == 0.0
+    assert scores.summary(z, own.loss(z, torch.zeros(10))).numpy() == pytest.approx(said, rel=1e-5)
 
 
 def test_at_initialisation_the_loss_is_that_of_chance() -> None:

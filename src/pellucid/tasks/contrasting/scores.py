@@ -1,7 +1,8 @@
 """How well views of one picture are found among others, and how projections lie on the sphere.
 
-Summaries are [n, 4]: loss, the share of both views whose partner is nearest of all, their squared distance, and the
-mean closeness to all other views. Targets are [n]: how many others each view is held against.
+Summaries are [n, 4]: loss, the share of both views whose partner is nearest of all (of k that are equally near it is
+1/k), their squared distance, and the mean closeness to all other views. Targets are [n]: how many others each view is
+held against.
 """
 
 from __future__ import annotations
@@ -28,10 +29,12 @@ def summary(z: Tensor, losses: Tensor) -> Tensor:
     rows = torch.arange(len(z), device=z.device)
     itself = rows[:, None] == rows
     partner = alike[rows, rows.roll(len(z) // 2)]
-    nearest = alike.masked_fill(itself, -torch.inf).amax(1)
+    others = alike.masked_fill(itself, -torch.inf)
+    nearest = others.amax(1)
+    matched = (partner >= nearest) / (others == nearest[:, None]).sum(1)
     distance = (2 - 2 * alike).clamp(min=0)
     close = (-T * distance).exp().masked_fill(itself, 0.0).sum(1) / (len(z) - 1)
-    both = torch.stack([(partner >= nearest).to(z), (2 - 2 * partner).clamp(min=0), close])
+    both = torch.stack([matched.to(z), (2 - 2 * partner).clamp(min=0), close])
     return torch.cat([losses[None], both.view(3, 2, -1).mean(1)]).T
 
 
