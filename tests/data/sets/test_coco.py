@@ -111,6 +111,17 @@ def test_ids_that_are_missing_or_twice_and_missing_pictures_are_told(home):
         coco.read(write(home / "coco.json", [], images=("x.png",)))
 
 
+@pytest.mark.parametrize("id_", [[1], {}, None])
+def test_a_category_without_a_usable_id_is_told(home, id_):
+    path = write(home / "coco.json", [entry()])
+    told = json.loads(path.read_text())
+    told["categories"].append({"id": id_, "name": "cow", "keypoints": ["horn"]})
+    path.write_text(json.dumps(told))
+    data = coco.read(path)
+    assert [p.what for p in data.problems] == ["it has no id"]
+    assert data.columns["tags"] == ("cat", "")
+
+
 def test_what_is_no_coco_file_is_said(home):
     path = home / "coco.json"
     path.write_text("{")

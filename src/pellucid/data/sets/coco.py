@@ -7,7 +7,7 @@ counts as a tag and has no box. Keypoints that are not labelled (v = 0) are NaN.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,7 +120,6 @@ class _Told:
     def pictures(self) -> list[Picture]:
         """Those that are there, in the file's order, with their objects."""
         kinds = dict(self._each("categories", _category))
-        parts = {c["id"]: _parts(c) for c in self.told["categories"] if isinstance(c, dict) and "id" in c}
         named = dict(self._each("images", _image))
         folder = self._folder(list(named.values()))
         found: dict[Any, Picture] = {}
@@ -136,7 +135,7 @@ class _Told:
             image, category = (
                 _reference(entry, what, known) for what, known in (("image", named), ("category", kinds))
             )
-            marked = _marked(entry, kinds[category], parts[category])
+            marked = _marked(entry, *kinds[category])
             if image in found:
                 found[image].objects.append(marked)
 
@@ -176,13 +175,15 @@ class _Told:
         return home
 
 
-def _category(entry: Mapping[str, Any]) -> str:
+def _category(entry: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Its name, and what its keypoints are called; none where it does not say."""
     name = entry.get("name")
     if not isinstance(name, str) or not name.strip():
         raise _Wrong("it has no name")
     if ";" in name:
         raise _Wrong(f"its name {name!r} holds a semicolon, which parts tags")
-    return name.strip()
+    parts = entry.get("keypoints")
+    return name.strip(), tuple(map(str, parts)) if isinstance(parts, list) else ()
 
 
 def _image(entry: Mapping[str, Any]) -> str:
@@ -193,18 +194,12 @@ def _image(entry: Mapping[str, Any]) -> str:
     return name
 
 
-def _reference(entry: Mapping[str, Any], what: str, known: Mapping[Any, str]) -> Any:
+def _reference(entry: Mapping[str, Any], what: str, known: Collection[Any]) -> Any:
     """The id of the image or category that an annotation is of."""
     id_ = entry.get(f"{what}_id")
     if not isinstance(id_, int | str) or id_ not in known:
         raise _Wrong(f"there is no {what} {id_!r}")
     return id_
-
-
-def _parts(category: Mapping[str, Any]) -> tuple[str, ...]:
-    """What a category's keypoints are called; none where it does not say."""
-    told = category.get("keypoints")
-    return tuple(map(str, told)) if isinstance(told, list) else ()
 
 
 def _marked(entry: Mapping[str, Any], kind: str, parts: tuple[str, ...]) -> Marked:
