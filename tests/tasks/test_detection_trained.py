@@ -17,12 +17,13 @@ from typer.testing import CliRunner
 import pellucid
 from pellucid.cli.main import app
 from pellucid.core.errors import BadInput
+from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Boxes, Dataset, Stack
 from pellucid.models.grid import STRIDES
 from pellucid.report.look import figure_of, look_of
 from pellucid.synth.boards import KINDS, boards
 from pellucid.tasks.boxes.iou import box_iou
-from pellucid.training.boxes_seen import Detector
+from pellucid.training.boxes_seen import Detector, seen
 from pellucid.training.plan import Plan
 from pellucid.training.runs import Run
 from pellucid.training.setup import prepare
@@ -102,13 +103,16 @@ def test_boxes_are_in_the_pixels_of_the_picture_that_was_given(
     Image.fromarray(small).save(tmp_path / "small.png")
     Image.fromarray(large).save(tmp_path / "large.png")
     monkeypatch.setattr(Run, "task", dataclasses.replace(run.task, rule={"threshold": 0.05}))
-    one = pellucid.predict(run, tmp_path / "small.png")
-    two = pellucid.predict(run, tmp_path / "large.png")
-    for a, b in zip(one.table[:3], two.table[:3], strict=True):  # further ones may change places by resizing
-        first, second = ([row[k] for k in ("x0", "y0", "x1", "y1")] for row in (a, b))
-        np.testing.assert_allclose(np.array(first) * [5, 3, 5, 3], second, atol=2)
-    assert len(one.table) > 3
-    assert figure_of(one) is not None
+    for name, scale in (("small", [1, 1, 1, 1]), ("large", [5, 3, 5, 3])):
+        view = pellucid.predict(run, tmp_path / f"{name}.png")
+        x, _ = run.network.input.tensor(as_sample(str(tmp_path / f"{name}.png")))
+        fed = seen(run.task, run.network.prepared(), x[None])[0]
+        assert len(view.table) == len(fed) > 3
+        for row, own in zip(view.table, fed, strict=True):
+            wanted = np.clip(own["edges"], 0, 32) * np.array(scale)
+            np.testing.assert_allclose([row[k] for k in ("x0", "y0", "x1", "y1")], wanted, atol=0.01)
+            assert row["kind"] == run.task.classes[own["class"]]
+        assert figure_of(view) is not None
 
 
 def test_the_command_tells_boxes_as_json(run: Run, data: Dataset, tmp_path: Path) -> None:
