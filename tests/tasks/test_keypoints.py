@@ -261,11 +261,10 @@ def data_of(points: list[np.ndarray | None], kinds: list[tuple[str, ...] | None]
 def test_targets_are_in_pixels_of_what_enters_the_network() -> None:
     data = data_of([np.array([[4.0, 6.0], [63.0, 47.0], [np.nan, np.nan]]), None, np.empty((0, 2))])
     vocabulary = scene_vocabulary(data, "points", [0])
-    assert (vocabulary.values, vocabulary.most) == ({"point": ("point",)}, 3)
+    assert (vocabulary.values, vocabulary.most) == ({"point": ("point",)}, 2)  # one of the three is not seen
     spec = InputSpec(SIZE, (0.0,), (1.0,), crop=None)
     found = [target_of(vocabulary)(data, i, spec.frame(48, 64), spec) for i in range(3)]
-    assert found[0][:3].tolist() == [[32, 24, -1], [2, 3, 0], [31.5, 23.5, 0]]
-    assert found[0][3].isnan().all()
+    assert found[0].tolist() == [[32, 24, -1], [2, 3, 0], [31.5, 23.5, 0]]
     assert found[1].isnan().all()
     assert found[2][0].tolist() == [32, 24, -1]
     half = dataclasses.replace(spec, crop=0.5)
@@ -316,6 +315,12 @@ def test_keypoints_of_coco_have_their_names(tmp_path: Path) -> None:
     marks[0]["keypoints"] = [2, 3, 2]
     (tmp_path / "coco.json").write_text(json.dumps(told))
     assert "it has 1 keypoints, and its category names 2" in pellucid.dataset(tmp_path / "coco.json").problems[0].what
+
+
+def test_points_of_which_none_is_seen_teach_nothing() -> None:
+    hidden = data_of([np.full((2, 2), np.nan), None])
+    with pytest.raises(BadInput, match="no picture shows a landmark"):
+        tasks["keypoints"].function(scene_vocabulary(hidden, "points", [0]))
 
 
 def test_bad_choices_are_told() -> None:

@@ -200,7 +200,8 @@ def scene_vocabulary(data: Dataset, learns: Learns, training: Sequence[int]) -> 
         return Vocabulary({"box": kinds}, known, most=most, sizes=_sizes(data, training))
     named = [kinds for kinds in data.point_kinds or () if kinds is not None]
     types = in_order({kind for kinds in named for kind in kinds}) if named else (ONE_KIND,)
-    return Vocabulary({"point": types}, known, most=max(len(p) for p in data.points or () if p is not None))
+    shown = [int((~np.isnan(p).any(1)).sum()) for p in data.points or () if p is not None]
+    return Vocabulary({"point": types}, known, most=max(shown, default=0))
 
 
 def _sizes(data: Dataset, training: Sequence[int]) -> tuple[tuple[float, float], ...]:
