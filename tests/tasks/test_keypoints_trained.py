@@ -157,6 +157,18 @@ def test_data_without_points_and_points_outside_are_told(folder: Path) -> None:
         prepare(dataclasses.replace(data, points=outside, point_kinds=kinds), Plan.of(CHOICES))
 
 
+def test_a_picture_with_more_than_are_looked_for_is_told(run: Run, tmp_path: Path) -> None:
+    steps = np.exp(-((np.arange(SIDE) + 0.5 - 4 * np.round((np.arange(SIDE) + 0.5) / 4)) ** 2) / 2)
+    pixels = 115 + 110 * steps[:, None] * steps
+    Image.fromarray(pixels.astype(np.uint8)).save(tmp_path / "many.png")
+    most = 2 * run.task.vocabulary.most + 5
+    view = pellucid.predict(run, tmp_path / "many.png")
+    assert max(row["peaks"] for row in view.options["counts"]) == most
+    (note,) = view.notes
+    assert f"many.png may show more: no more than {most} landmarks of a type are looked for" in note
+    assert pellucid.predict(run, Path(run.source).parent / "007.png").notes == ()
+
+
 # -- evaluating -----------------------------------------------------------------------------------
 
 

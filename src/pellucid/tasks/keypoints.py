@@ -45,7 +45,7 @@ def keypoints(
     quarter of a pixel towards the higher neighbour, "argmax" takes the pixel's centre.
     """
     names = vocabulary.values["point"]
-    kinds, most = len(names), 2 * vocabulary.most + 5
+    kinds, most = len(names), scores.most_of(vocabulary)
     if not names or not vocabulary.most:
         raise BadInput("no picture shows a landmark", cure="pass pictures with points (see docs/keypoints.md)")
     for name, value in (("sigma", sigma), ("radius", radius)):

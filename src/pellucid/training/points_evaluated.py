@@ -147,7 +147,7 @@ def _case(it: _Answered, i: int) -> dict[str, Any]:
     true = [
         [kind, float(x), float(y)]
         for kind in range(len(it.task.classes))
-        for x, y in scores.parts(it.summaries[i, kind], _most(it.task))[2]
+        for x, y in scores.parts(it.summaries[i, kind], scores.most_of(it.task.vocabulary))[2]
     ]
     decisions = it.task.decide(it.summaries[[i]], it.task.rule)[0]
     hits, distance = scores.column(decisions, "tp").sum(), scores.column(decisions, "distance").sum()
@@ -161,10 +161,6 @@ def _case(it: _Answered, i: int) -> dict[str, Any]:
     }
 
 
-def _most(task: Task) -> int:
-    return 2 * task.vocabulary.most + 5
-
-
 def _distances(it: _Answered) -> list[list[float]]:
     """The distances of all matched pairs of each type."""
     radius = it.task.options["radius"] * max(it.network.input.size)
@@ -172,7 +168,7 @@ def _distances(it: _Answered) -> list[list[float]]:
     for kind, threshold in enumerate(it.task.rule["thresholds"]):
         own: list[float] = []
         for summary in it.summaries[:, kind]:
-            _, peaks, true = scores.parts(summary, _most(it.task))
+            _, peaks, true = scores.parts(summary, scores.most_of(it.task.vocabulary))
             own += matched(peaks[peaks[:, 2] > threshold, :2], true, radius)[2].tolist()
         found.append(own)
     return found

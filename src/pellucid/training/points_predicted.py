@@ -15,6 +15,7 @@ from pellucid.core.progress import track
 from pellucid.core.types import Frame, View
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset
+from pellucid.tasks.landmarks.scores import most_of
 from pellucid.training.points_seen import Pointed, counts_of, pointed
 from pellucid.training.runs import Run
 
@@ -57,6 +58,8 @@ def predict(run: Run, data: Dataset, *, shown: int, masks: str | os.PathLike[str
                     [task.classes.index(r["type"]), r["x"] * scale[0], r["y"] * scale[1], r["height"]] for r in own
                 ]
                 cases.append({"name": names[i], "size": list(picture.shape[:2]), "found": found, "counts": told})
+    most = most_of(task.vocabulary)
+    full = [row["name"] for row in counts if row["peaks"] == most]
     side = max((max(p.shape[:2]) for p in small), default=1)
     each = {key: np.array([row[key] for row in counts], np.float64) for key in ("peaks", "density")}
     arrays = {key: values.reshape(count, len(task.classes)) for key, values in each.items()}
@@ -76,8 +79,17 @@ def predict(run: Run, data: Dataset, *, shown: int, masks: str | os.PathLike[str
         },
         pictures=np.stack([_padded(p, side) for p in small]),
         names=names,
+        notes=(_full(most, full),) if full else (),
         seconds=time.perf_counter() - began,
         provenance=network.facts(),
+    )
+
+
+def _full(most: int, names: list[str]) -> str:
+    others = f" and {len(names) - 1} others" if len(names) > 1 else ""
+    return (
+        f"{names[0]}{others} may show more: no more than {most} landmarks of a type are looked for, twice as many as in"
+        " any picture of the training and five; train on pictures with as many"
     )
 
 

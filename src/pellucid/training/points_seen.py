@@ -12,6 +12,7 @@ from torch import Tensor
 from pellucid.core.errors import BadInput
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.prepare import untouched
+from pellucid.tasks.landmarks.scores import most_of
 from pellucid.tasks.task import Task
 
 #: Of a found landmark: the number of its type, x and y in pixels of what entered the network, the peak's height.
@@ -44,7 +45,7 @@ def pointed(task: Task, network: Network, x: Tensor) -> list[Pointed]:
 
 def read_off(task: Task, summary: np.ndarray) -> Pointed:
     """What one picture's summary [types, rows, 3] says."""
-    most = 2 * task.vocabulary.most + 5
+    most = most_of(task.vocabulary)
     found: list[Found] = []
     for kind, threshold in enumerate(task.rule["thresholds"]):
         peaks = summary[kind, 1 : 1 + most]

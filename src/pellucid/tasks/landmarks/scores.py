@@ -18,7 +18,7 @@ from torch import Tensor
 from pellucid.tasks.landmarks.matching import matched
 from pellucid.tasks.landmarks.peaks import Refine, peaks
 from pellucid.tasks.landmarks.truth import judged, there
-from pellucid.tasks.task import Metric
+from pellucid.tasks.task import Metric, Vocabulary
 
 #: Of a picture and type: whether anybody looked; matched, found without a match, true without one; the sum of matched
 #: distances in pixels; true ones found within PCK of the longer side; how many the density holds.
@@ -30,6 +30,11 @@ TRIED = np.arange(0.05, 0.96, 0.025)
 
 #: The share of the longer side within which a landmark counts for PCK.
 PCK = 0.01
+
+
+def most_of(vocabulary: Vocabulary) -> int:
+    """How many peaks of a map are looked at: twice as many as any picture of the data has landmarks, and five more."""
+    return 2 * vocabulary.most + 5
 
 
 def summary_of(heat: Tensor, targets: Tensor, *, sigma: float, most: int, refine: Refine) -> Tensor:
