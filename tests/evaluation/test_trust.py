@@ -51,6 +51,17 @@ def test_what_was_judged_on_more_pictures_stays():
     assert set(remembered(weights)) == {"gradient"}
 
 
+def test_what_was_found_of_other_methods_and_by_more_scores_stays():
+    hand, scores = hand_weighted(8), ["mass_within_mask", "infidelity", "relevance_rank"]
+    weights, bench = hand.network.facts()["weights_sha256"], hand.bench(6)
+    evaluate_explanations(hand.network, bench, ["gradient", "lrp"], scores=scores)
+    before = dict(remembered(weights))
+    assert set(before) == {"gradient", "lrp"}
+    evaluate_explanations(hand.network, bench, ["gradient", "deeplift"], scores=["max_sensitivity"])
+    assert {m: remembered(weights)[m] for m in before} == before
+    assert remembered(weights)["deeplift"] == []
+
+
 def test_a_damaged_file_is_as_none():
     hand = hand_weighted(8)
     view = evaluate_explanations(hand.network, hand.bench(6), ["gradient"], scores=["mass_within_mask"])

@@ -25,25 +25,30 @@ Said = list[dict[str, str]]
 def remember(view: View, data: str) -> Path | None:
     """Keep what a view of the kind ``evaluate_explanations`` says of its methods, by the network's weights.
 
-    data: what it was judged on, in words. What was found on more pictures stays: then None is given.
+    data: what it was judged on, in words. What was found of a method on more pictures, or by more scores on as many,
+    stays: if all stays, None is given.
     """
     place = _place(view.provenance["weights_sha256"])
     before = _read(place)
-    if before is not None and before["pictures"] > view.options["pictures"]:
+    found = {m: _found(view, m, data) for m in view.options["methods"] if m not in view.options["baselines"]}
+    better = {m: each for m, each in found.items() if m not in before or each["by"] >= before[m]["by"]}
+    if not better:
         return None
-    where = f"{view.options['pictures']} pictures of {data}"
-    own = [m for m in view.options["methods"] if m not in view.options["baselines"]]
-    told = {m: trust_words([r for r in view.table if r["method"] == m], where) for m in own}
     with whole_file(place) as temporary:
-        text = json.dumps({"pictures": view.options["pictures"], "methods": told}, ensure_ascii=False)
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(json.dumps({**before, **better}, ensure_ascii=False), encoding="utf-8")
     return place
+
+
+def _found(view: View, method: str, data: str) -> dict[str, Any]:
+    """What is said of a method, and by how many pictures and scores."""
+    rows = [r for r in view.table if r["method"] == method]
+    pictures = view.options["pictures"]
+    return {"by": [pictures, len(rows)], "said": trust_words(rows, f"{pictures} pictures of {data}")}
 
 
 def remembered(weights: str) -> Mapping[str, Said]:
     """What is known of methods on the network of these weights (a hash): sentences as {level, text} by method."""
-    found = _read(_place(weights))
-    return {} if found is None else found["methods"]
+    return {method: each["said"] for method, each in _read(_place(weights)).items()}
 
 
 def trust_words(rows: Sequence[Mapping[str, Any]], where: str) -> Said:
@@ -80,10 +85,10 @@ def _place(weights: str) -> Path:
     return cache.folder() / f"trust-{weights[:32]}-{cache.EDITION}.json"
 
 
-def _read(place: Path) -> dict[str, Any] | None:
-    """What is kept; None where the file is missing or damaged, for it can be made again."""
-    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+def _read(place: Path) -> dict[str, Any]:
+    """What is kept by method; nothing where the file is missing or damaged, for it can be made again."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         found = json.loads(place.read_text(encoding="utf-8"))
-        if isinstance(found["pictures"], int) and isinstance(found["methods"], dict):
+        if all(len(each["by"]) == 2 and isinstance(each["said"], list) for each in found.values()):
             return found
-    return None
+    return {}
