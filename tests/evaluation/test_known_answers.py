@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from evaluation.linear import linear_bench, linear_network
+from pellucid.core.errors import BadInput
 from pellucid.evaluation.bench import Bench
 from pellucid.evaluation.curves import curve
 from pellucid.evaluation.table import scores
@@ -109,3 +110,19 @@ def test_equal_pixels_stand_in_an_order_that_all_methods_share():
     first = score("deletion", bench, torch.zeros_like(right), steps=8)
     assert torch.equal(first, score("deletion", bench, torch.ones_like(right), steps=8))
     assert np.isfinite(first.numpy()).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "told"),
+    [
+        ("infidelity", {"draws": 0}, "0 draws; pass at least 1"),
+        ("sensitivity_n", {"draws": 1}, "1 draws have no correlation; pass at least 2"),
+        ("max_sensitivity", {"draws": 0}, "0 draws; pass at least 1"),
+        ("randomised_weights", {"depths": 0}, "0 depths; pass at least 1"),
+        ("deletion", {"steps": 0}, "0 steps; pass at least 1"),
+    ],
+)
+def test_what_cannot_be_drawn_is_told(name, options, told):
+    bench, right = linear_bench()
+    with pytest.raises(BadInput, match=told):
+        score(name, bench, right, **options)

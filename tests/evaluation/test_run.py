@@ -144,6 +144,10 @@ def test_methods_are_chosen_and_others_left_out_with_the_reason():
         ({"scores": ["pointing_game"]}, "pointing_game needs masks"),
         ({"mask": ["wheel"]}, "the data have no masks"),
         ({"pictures": -1}, "pass at least 1"),
+        ({"pictures": 0}, "0 pictures, 12 of them explained again; pass at least 1"),
+        ({"repeats": 0}, "0 of them explained again"),
+        ({"methods": []}, "no method is named"),
+        ({"seed": -1}, "a seed of -1; pass 0 or more"),
         ({"target": "cat"}, "the classes have no names"),
     ],
 )

@@ -147,7 +147,11 @@ def planned(
     """What is to be done, the methods that are left out with the reasons, and how it was asked."""
     if not isinstance(network, Network):
         raise BadInput(f"a {type(network).__name__} is no opened network", cure="open it first: pellucid.open(…)")
+    if seed < 0:
+        raise BadInput(f"a seed of {seed}", cure="pass 0 or more")
     named = None if methods is None else list(dict.fromkeys([methods] if isinstance(methods, str) else methods))
+    if named == []:
+        raise BadInput("no method is named", cure="name one, or leave methods= away for all")
     asked = None if scores is None else [scores] if isinstance(scores, str) else list(scores)
     regions = [mask] if isinstance(mask, str) else list(mask)
     taken, left_out = chosen(named, of=of, seed=seed, quick=quick, options=options)
@@ -160,8 +164,8 @@ def planned(
             data,
             target,
             of=of,
-            pictures=pictures or (QUICK_PICTURES if quick else 50),
-            repeats=repeats or (QUICK_REPEATS if quick else 12),
+            pictures=(QUICK_PICTURES if quick else 50) if pictures is None else pictures,
+            repeats=(QUICK_REPEATS if quick else 12) if repeats is None else repeats,
             mask=regions,
             shuffled=shuffled,
             seed=seed,

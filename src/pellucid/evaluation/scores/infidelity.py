@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.errors import BadInput
 from pellucid.evaluation.bench import Bench
 from pellucid.evaluation.curves import Blank, blank
 from pellucid.evaluation.table import Work, scores
@@ -34,6 +35,8 @@ def infidelity(
     their place. scale: "best" lets the map be multiplied by whatever positive number suits it best and divides by the
     mean squared fall: 0 explains all, 1 nothing; "none" is the plain mean squared error, for maps in the answer's unit.
     """
+    if draws < 1:
+        raise BadInput(f"{draws} draws", cure="pass at least 1")
     key = ("infidelity", draws, baseline)
     boxes, falls = bench.once(key, lambda: _squares(bench, draws, baseline))
     said = torch.stack([_inside(one, own) for one, own in zip(maps.double(), boxes, strict=True)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pellucid.core.errors import BadInput
 from pellucid.evaluation.again import explained, on_repeated
 from pellucid.evaluation.bench import Bench
 from pellucid.evaluation.table import Work, scores
@@ -25,6 +26,8 @@ def max_sensitivity(bench: Bench, maps: Tensor, *, radius: float = 0.02, draws: 
     radius: in the values that the network is fed. Each draw explains again, so only the bench's repeated pictures have
     a value; NaN for the others, and for a map of zeros.
     """
+    if draws < 1:
+        raise BadInput(f"{draws} draws", cure="pass at least 1")
     rows = bench.repeated
     before = maps[rows].double().flatten(1)
     changes = []

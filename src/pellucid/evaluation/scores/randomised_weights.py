@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from pellucid.core.errors import BadInput
 from pellucid.evaluation.again import (
     explained,
     on_repeated,
@@ -45,6 +46,8 @@ def randomised_weights(bench: Bench, maps: Tensor, *, likeness: Likeness = "rank
     layers are parted. 1: the map draws the picture, whatever the network has learnt. Only the bench's repeated pictures
     have a value, for each depth explains again.
     """
+    if depths < 1:
+        raise BadInput(f"{depths} depths", cure="pass at least 1")
     key, before = ("maps of randomised", depths), maps[bench.repeated]
     again = bench.once(key, lambda: [_again(bench, d + 1, depths) for d in range(depths)], own=True)
     return on_repeated(bench, torch.stack([_LIKENESS[likeness](before, after) for after in again]).mean(0))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from pellucid.core.errors import BadInput
 from pellucid.evaluation.bench import Bench
 from pellucid.evaluation.cells import cells_of, sums
 from pellucid.evaluation.curves import Blank, blank
@@ -28,6 +29,8 @@ def sensitivity_n(bench: Bench, maps: Tensor, *, cells: int = 14, draws: int = 2
     Averaged over draws of 5, 15, 35 and 65 % of cells × cells squares of the picture (§3.3, of squares in place of
     pixels). draws: of each. baseline: what is in their place. A map that says the same of every draw scores 0.
     """
+    if draws < 2:
+        raise BadInput(f"{draws} draws have no correlation", cure="pass at least 2")
     where = cells_of(bench.x.shape[-2:], cells)
     key = ("sensitivity_n", cells, draws, baseline)
     taken, falls = bench.once(key, lambda: _taken(bench, where, draws, baseline))
