@@ -38,7 +38,7 @@ def identity(bench: Bench) -> str:
     digest = hashlib.sha256(f"{EDITION} {_of(bench.source)} {bench.of} {bench.seed}".encode())
     if bench.shuffled is not None:
         digest.update(_of(bench.shuffled).encode())
-    parts = () if bench.parts is None else (bench.parts.masks, bench.parts.effects)
+    parts = () if bench.parts is None else (bench.parts.masks, bench.parts.effects, bench.parts.noise)
     for each in (bench.x, bench.targets, bench.masks, *parts):
         if each is None:
             digest.update(b"none;")
