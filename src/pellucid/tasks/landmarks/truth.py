@@ -20,6 +20,9 @@ from pellucid.data.dataset import Dataset
 from pellucid.models.inputs import InputSpec
 from pellucid.tasks.task import ONE_KIND, Vocabulary
 
+#: Landmarks of a picture that are drawn at once: hundreds of whole maps together would not fit.
+_TOGETHER = 8
+
 #: What stands in the first row of a target, where a landmark has its type.
 JUDGED = -1.0
 
@@ -120,8 +123,11 @@ def heatmaps(targets: Tensor, kinds: int, size: tuple[int, int], sigma: float) -
     columns = torch.arange(width, device=targets.device) + 0.5
     across = torch.exp(-((columns - places[..., 0:1]) ** 2) / (2 * sigma**2))  # [N, most, width]
     down = torch.exp(-((rows - places[..., 1:2]) ** 2) / (2 * sigma**2))
-    found = []
-    for own in there(targets, kinds).unbind(1):
-        each = down[..., :, None] * (across * own[..., None])[..., None, :]
-        found.append(each.amax(1) if each.shape[1] else each.new_zeros(len(targets), height, width))
-    return torch.stack(found, 1)
+    own = there(targets, kinds)[..., None]
+    found = targets.new_zeros(len(targets), kinds, height, width)
+    for first in range(0, places.shape[1], _TOGETHER):
+        some = slice(first, first + _TOGETHER)
+        for kind in range(kinds):
+            each = down[:, some, :, None] * (across[:, some] * own[:, kind, some])[:, :, None]
+            found[:, kind] = torch.maximum(found[:, kind], each.amax(1))
+    return found
