@@ -112,6 +112,8 @@ def test_what_cannot_be_read_is_told(run: Run, tmp_path: Path) -> None:
         predict(run, [])
     with pytest.raises(BadInput, match="no run"):
         predict(tmp_path, ["example:cat"])
+    with pytest.raises(BadInput, match="0 pictures on the contact sheet; pass 1 or more"):
+        predict(run, stripes(2), shown=0)
 
 
 def test_it_is_public(run: Run) -> None:

@@ -47,6 +47,8 @@ def predict(
     probabilities [sample, class] (of a regression the numbers).
     """
     began = time.perf_counter()
+    if shown < 1:
+        raise BadInput(f"{shown} pictures on the contact sheet", cure="pass 1 or more (--shown)")
     run = run if isinstance(run, Run) else Run.open(run)
     data = inputs if isinstance(inputs, Dataset) else _dataset(inputs)
     task, network = run.task, run.network
