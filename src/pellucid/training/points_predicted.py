@@ -50,7 +50,8 @@ def predict(run: Run, data: Dataset, *, shown: int, masks: str | os.PathLike[str
         ):
             own = _rows(names[i], task.classes, seen, frame, network.input.size)
             told = [{"name": names[i], **row} for row in counts_of(task.classes, seen)]
-            rows, counts = rows + own, counts + told
+            rows += own
+            counts += told
             if i in places:
                 picture, scale = _small(sample.array)
                 small.append(picture)
