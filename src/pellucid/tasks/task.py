@@ -151,11 +151,17 @@ class Task:
         return self.rule if self.tune is None or not len(targets) else self.tune(probabilities, targets)
 
     def scores(
-        self, targets: np.ndarray, probabilities: np.ndarray, rule: Mapping[str, Any] | None = None
+        self,
+        targets: np.ndarray,
+        probabilities: np.ndarray,
+        rule: Mapping[str, Any] | None = None,
+        *,
+        only: str | None = None,
     ) -> dict[str, float]:
-        """Every metric by name."""
+        """Every metric by name, or one of them."""
         decisions = self.decide(probabilities, self.rule if rule is None else rule)
-        return {name: m.compute(targets, probabilities, decisions) for name, m in self.metrics.items()}
+        wanted = self.metrics if only is None else {only: self.metrics[only]}
+        return {name: m.compute(targets, probabilities, decisions) for name, m in wanted.items()}
 
 
 def vocabulary_of(data: Dataset, labels: Sequence[str], training: Sequence[int]) -> Vocabulary:

@@ -126,7 +126,8 @@ class Loop:
                 target = self.task.scene.moved(target, moves)
         x = x.contiguous(memory_format=self.layout) if x.ndim == 4 else x
         with torch.autocast(self.device.type, self.mixed) if self.mixed is not None else contextlib.nullcontext():
-            losses, seen = assess(self.task, self.module, x, target, torch.Generator().manual_seed(number))
+            drawn = None if self.task.views is None else torch.Generator().manual_seed(number)
+            losses, seen = assess(self.task, self.module, x, target, drawn)
         return losses.mean(), seen
 
     def _backward(self, places: Tensor) -> tuple[float, Tensor, float]:
@@ -226,7 +227,7 @@ class Loop:
     def _end_epoch(self, on_epoch: Callable[[Row], None] | None) -> None:
         state = self.state
         row: Row = {"epoch": state.epoch + 1, "loss": state.loss / len(self.train)}
-        row |= {f"train_{n}": v for n, v in self._scores(self.train.targets, state.seen).items()}
+        row |= {f"train_{n}": v for n, v in self._scores(self.train.targets, state.seen, self.task.primary).items()}
         if len(self.val):
             losses, seen = assessed(self.network, self.task, self.val)
             row["val_loss"] = float(losses.mean())
@@ -240,9 +241,9 @@ class Loop:
         if on_epoch is not None:
             on_epoch(row)
 
-    def _scores(self, targets: Tensor, seen: Tensor) -> dict[str, float]:
+    def _scores(self, targets: Tensor, seen: Tensor, only: str | None = None) -> dict[str, float]:
         probabilities = self.task.probabilities(seen).numpy()
-        return self.task.scores(targets.numpy(), probabilities)
+        return self.task.scores(targets.numpy(), probabilities, only=only)
 
     def _judge(self, row: Row) -> None:
         """Keep the epoch if it is the best so far; stop where none was for long."""
