@@ -15,11 +15,13 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import pellucid
+from pellucid.attribution.target import resolve
 from pellucid.cli.main import app
 from pellucid.core.errors import BadInput
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Boxes, Dataset, Stack
 from pellucid.models.grid import STRIDES
+from pellucid.models.prepare import untouched
 from pellucid.report.look import figure_of, look_of
 from pellucid.synth.boards import KINDS, boards
 from pellucid.tasks.boxes.iou import box_iou
@@ -137,6 +139,20 @@ def test_what_it_sees_is_explained_as_a_box(run: Run, data: Dataset) -> None:
     explained = pellucid.explain(network, data[2], target=target, method="gradient")
     values = np.abs(np.asarray(explained.values)).squeeze()
     assert values.max() > 0
+
+
+def test_a_kind_is_a_target_its_likeliest_box(run: Run, data: Dataset) -> None:
+    network = pellucid.open(f"run:{run.folder}")
+    found = {name: score for _, name, score in network.predict(network.input.tensor(data[2])[0][None])[0]}
+    assert set(found) == set(KINDS)
+    explained = pellucid.explain(network, data[2], target="disc", method="gradient")
+    assert np.abs(np.asarray(explained.values)).max() > 0
+    x = network.input.tensor(data[2])[0][None]
+    with torch.no_grad(), untouched(network.module):
+        value = resolve(network, x, "disc", of="logit")(network(x))
+    assert np.log(found["disc"]) == pytest.approx(value.item(), abs=1e-3)
+    with pytest.raises(BadInput, match="the output is many boxes"):
+        pellucid.explain(network, data[2], target="top")
 
 
 @pytest.mark.parametrize("level", [f"level{stride}" for stride in STRIDES])

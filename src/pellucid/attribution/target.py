@@ -10,9 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from pellucid.attribution.targets import peaked, won
 from pellucid.core.errors import BadInput
+from pellucid.models.grid import FIRST_CLASS, OBJECT, GridDetector
 from pellucid.models.maps import shares_of_maps
 from pellucid.models.network import Network, first_tensor
 
@@ -90,6 +92,8 @@ def resolve(network: Network, x: Tensor, wanted: Wanted, *, of: Of) -> Target:
         return Target((name,) * len(x), function=wanted, of="function")
     with torch.no_grad():
         scores = first_tensor(network(x[:1]))
+    if isinstance(network.module, GridDetector):
+        return _of_boxes(network, x, wanted, of)
     if scores.ndim == 4:
         return _of_map(network, x, scores, wanted, of)
     network.check_output(scores)
@@ -169,6 +173,33 @@ def _of_map(network: Network, x: Tensor, scores: Tensor, wanted: Any, of: Of) ->
         passes = x.split(network.batch_size(x, gradient=False))
         places = torch.cat([_places(first_tensor(network(each)), parts, apart, heat) for each in passes])
     return Target((name,) * len(x), places=places, of="function")
+
+
+def _of_boxes(network: Network, x: Tensor, wanted: Any, of: Of) -> Target:
+    """A class of a grid detector: log P(object) · P(class) of the box where that is highest in ``x``, found once."""
+    if of != "logit" or not isinstance(wanted, str | int) or wanted == "top":
+        known = ", ".join(map(repr, network.classes or ()))
+        cure = f"pass the name of what is in the box ({known})"
+        raise BadInput("the output is many boxes", where=network.name, cure=cure)
+    kind = _index(network, wanted, len(network.classes or ()) or int(network.module.classes))  # type: ignore[arg-type]
+
+    def sure(output: Any) -> Tensor:
+        found = first_tensor(output)
+        return F.logsigmoid(found[..., OBJECT]) + found[..., FIRST_CLASS:].log_softmax(-1)[..., kind]
+
+    with torch.no_grad():
+        passes = x.split(network.batch_size(x, gradient=False))
+        places = torch.cat([sure(network(each)).argmax(1) for each in passes])
+
+    def best(output: Any) -> Tensor:
+        own = sure(output)
+        if len(own) == len(places):
+            return own.gather(1, places[:, None])[:, 0]
+        if len(places) == 1:
+            return own[:, int(places[0])]
+        return own.amax(1)
+
+    return Target((f"box of {network.class_name(kind)}",) * len(x), function=best, of="function")
 
 
 def _places(maps: Tensor, parts: Sequence[tuple[int, int]], apart: bool, heat: bool) -> Tensor:

@@ -106,6 +106,11 @@ class GridDetector(nn.Module):
         return boxes.reshape(count, rows * columns * BOXES, -1)
 
 
+def highest(output: Tensor) -> Tensor:
+    """Each class's highest score among boxes [N, places, 5 + classes]: P(object) · P(class), [N, classes]."""
+    return (output[..., OBJECT, None].sigmoid() * output[..., FIRST_CLASS:].softmax(-1)).amax(1)
+
+
 def grids(size: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     """(rows, columns) of each level for pictures of (height, width): a stride leaves the half, rounded up."""
     found, sides = [], size

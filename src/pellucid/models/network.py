@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from pellucid.core.errors import BadInput, near
 from pellucid.models.capture import capture
+from pellucid.models.grid import GridDetector, highest
 from pellucid.models.grids import Grid
 from pellucid.models.groups import best_of_groups_first, softmax_of_groups
 from pellucid.models.inputs import InputSpec
@@ -217,7 +218,8 @@ class Network:
 
         A regression network gives its values instead of probabilities, in the order of the outputs; one with groups
         each group's best, the surest first, and then the others; one that gives a map of each class the share of
-        the pixels that are of it, one that gives heatmaps of landmarks the height of each one's highest peak. What
+        the pixels that are of it, one that gives heatmaps of landmarks the height of each one's highest peak, one that
+        gives boxes each class's highest score. What
         stands against a single output (``negative``) has the index −1, for no output is it.
         """
         x = x.to(self.device, self.dtype)
@@ -227,6 +229,8 @@ class Network:
         maps = output.ndim == 4 and self.output in ("logits", "multilabel")
         if output.ndim == 4 and self.gives_heatmaps:
             output = output.amax((2, 3))
+        if isinstance(self.module, GridDetector):
+            output = highest(output)
         self.check_output(output[:, :, 0, 0] if maps else output)
         if not torch.isfinite(output).all():
             raise BadInput("the output is not finite", where=self.name, cure="check the weights and the input's range")
