@@ -27,7 +27,8 @@ def test_the_twin_has_learnt_what_says_nothing(run):
     digits = load_digits(n_class=3)
     samples = list(digits.images[:60].astype(np.float32))
     truth = [str(t) for t in digits.target[:60]]
-    x = bench_of(network, samples, "top", of="logit", pictures=60, repeats=1, mask=(), shuffled=twin, seed=0).x
+    asked = {"of": "logit", "pictures": 60, "repeats": 1, "mask": (), "shuffled": twin, "seed": 0}
+    x = bench_of(network, samples, "top", **asked)[0].x
     right = lambda n: np.mean([p[0][1] == t for p, t in zip(n.predict(x), truth, strict=True)])  # noqa: E731
     assert right(network) > 0.9
     assert right(twin) < 0.75  # a third by chance

@@ -184,3 +184,11 @@ def test_a_made_folder_is_judged_by_its_parts_and_told_what_the_network_ignores(
     view = evaluate_explanations(network, out, ["gradient"], 1, mask="roof rack", **asked)
     assert {r["score"] for r in view.table} == {"part_ranks", "mass_within_mask"}
     assert any("ignores the roof rack, which tells the label" in s["text"] for s in view.options["words"])
+    for picture in out.glob("images/**/*.png"):  # as with shadows, which the scene does not tell
+        Image.fromarray(255 - np.asarray(Image.open(picture).convert("RGB"))).save(picture)
+    view = evaluate_explanations(network, out, ["gradient"], 1, pictures=4, repeats=2, cache=False)
+    assert "part_ranks" not in {r["score"] for r in view.table}
+    (note,) = (n for n in view.notes if n.startswith("part_ranks is left out"))
+    assert "it is not the picture that its scene gives" in note
+    with pytest.raises(BadInput, match="not the picture that its scene gives"):
+        evaluate_explanations(network, out, ["gradient"], 1, mask="roof rack", **asked)

@@ -114,7 +114,7 @@ def run(
     if len(values) == len(BASELINES):
         raise BadInput("no method could be judged", cure="; ".join(done.left_out.values()))
     judged = Judged(array, _groups(made.bench), _signs(made.columns), made.bench.seed)
-    reasons = {**(left_out or {}), **done.left_out, **made.left_out}
+    reasons = {**done.left_out, **made.left_out, **(left_out or {})}
     cases = told.cases(judged, made.columns)
     maps = np.stack([_case_maps(made, done, m, c) for m, c in zip(values, cases, strict=True)])
     return told.view(

@@ -156,8 +156,9 @@ def planned(
     regions = [mask] if isinstance(mask, str) else list(mask)
     taken, left_out = chosen(named, of=of, seed=seed, quick=quick, options=options)
     spared = {} if thorough else _spared(taken)
-    bench = (
-        _own(data, network)
+    ranks = asked is not None and any(a.partition(":")[0] == "part_ranks" for a in asked)
+    bench, unrendered = (
+        (_own(data, network), "")
         if isinstance(data, Bench)
         else bench_of(
             network,
@@ -169,12 +170,14 @@ def planned(
             mask=regions,
             shuffled=shuffled,
             seed=seed,
-            parts=asked is None or any(a.partition(":")[0] == "part_ranks" for a in asked),
+            parts="if they can be" if asked is None else "yes" if ranks else "no",
         )
     )
     if quick and asked is None:
         asked, lacking = _quick(bench)
         left_out |= lacking
+    if unrendered:
+        left_out["part_ranks"] = unrendered
     made = plan(bench, {**taken, **spared}, asked=asked, keep=cache)
     said = {"quick": quick, "repeats": bench.repeats, "economy": {n: dict(m.options) for n, m in spared.items()}}
     return made, left_out, said

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -36,14 +36,15 @@ def bench_of(
     mask: Sequence[str],
     shuffled: Network | None,
     seed: int,
-    parts: bool = True,
-) -> Bench:
-    """The pictures that are judged on, as the network is fed them, each with the output that is explained.
+    parts: Literal["yes", "if they can be", "no"] = "yes",
+) -> tuple[Bench, str]:
+    """The pictures that are judged on, as the network is fed them, each with the output that is explained; and why
+    rendered ones are not rendered again, where they cannot be.
 
     data: a data set (or its path), a folder of plain pictures, files, Samples. pictures: how many are drawn, from the
     test split where there is one, else from validation, and among those with a mask where there are masks. mask: names
     of the regions that count, of a mask of several; all that are not 0 without it. parts: whether pictures that were
-    rendered are rendered again without each part.
+    rendered are rendered again without each part; "yes": it is an error where they cannot be.
     """
     if pictures < 1 or repeats < 1:
         raise BadInput(f"{pictures} pictures, {repeats} of them explained again", cure="pass at least 1")
@@ -83,7 +84,14 @@ def bench_of(
         repeats=repeats,
         seed=seed,
     )
-    return with_parts(bench, chosen, mask) if parts and isinstance(opened, Dataset) else bench
+    if parts == "no" or not isinstance(opened, Dataset):
+        return bench, ""
+    try:
+        return with_parts(bench, chosen, mask), ""
+    except BadInput as error:
+        if parts == "yes":
+            raise
+        return bench, str(error)
 
 
 def opened_data(data: Any) -> Dataset | list[Any]:
