@@ -24,7 +24,7 @@ from pellucid.training.setup import prepare
 from pellucid.training.train import fit, train
 
 FULL, PARTS = sys.argv[1:2] == ["full"], sys.argv[2:] or ["learn", "anchors", "howmany"]
-COUNT, EPOCHS, SEEDS, STEPS = (2400, 24, 5, 500) if FULL else (60, 2, 2, 8)
+COUNT, EPOCHS, FEWER, SEEDS, STEPS = (2400, 24, 400, 4, 300) if FULL else (60, 2, 20, 2, 8)
 NUMBERS, EACH, TEST = ((50, 100, 200), (1, 2, 4, 8), 200) if FULL else ((10, 20), (1, 2), 10)
 COMMON = {"task": "detection", "model": "grid:8", "lr": 0.005, "batch": 8, "augment": ("flip",)}
 WAYS = {
@@ -74,7 +74,7 @@ def learn(folder):
 
 def anchors():
     """Anchors by K-means, by hand, from COCO, and none: the same splits, orders and initial weights."""
-    data = data_of(boards(COUNT // 4, seed=3))
+    data = data_of(boards(FEWER, seed=3))
     view = pellucid.compare_tasks(data, WAYS, seeds=SEEDS, epochs=EPOCHS // 2, metrics=("map50", "map"), **COMMON)
     for row in view.table:
         print(
