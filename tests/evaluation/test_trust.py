@@ -23,7 +23,7 @@ def home(tmp_path, monkeypatch):
 def test_a_method_that_draws_the_picture_is_told_of_before_how_well_it_scores():
     rows = [
         {**ROW, "score": "randomised_weights:rank", "verdict": "fails", "score_group": "randomisation"},
-        {**ROW, "score": "randomised_weights:ssim", "verdict": "fails", "score_group": "randomisation"},
+        {**ROW, "score": "randomised_weights:ssim,depths=2", "verdict": "fails", "score_group": "randomisation"},
         {**ROW, "score": "pointing_game"},
         {**ROW, "score": "deletion:blur", "vs_random": "worse"},
     ]

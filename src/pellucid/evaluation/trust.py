@@ -60,7 +60,7 @@ def trust_words(rows: Sequence[Mapping[str, Any]], where: str) -> Said:
             f" ({row['value']:.2f} alike, 1 is the same map).",
         }
         for row in rows
-        if row["verdict"] == "fails" and row["score"].partition(":")[2] not in ("unsigned", "ssim")
+        if row["verdict"] == "fails" and row["score"].partition(":")[2].partition(",")[0] not in ("unsigned", "ssim")
     ]
     judged = [r for r in rows if r["score_group"] in _TRUE]
     better, worse = ([r["score"] for r in judged if r["vs_random"] == how] for how in ("better", "worse"))

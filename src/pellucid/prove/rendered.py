@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
-from pellucid.data.dataset import Dataset
+from pellucid.data.dataset import Dataset, Files
 from pellucid.evaluation.bench import Bench
 from pellucid.evaluation.truth.folder import is_made, samples_of, scenes_of
 from pellucid.evaluation.truth.rendered import rendered_bench
@@ -17,6 +17,8 @@ def with_parts(bench: Bench, data: Dataset, decides: Sequence[str] = ()) -> Benc
 
     bench: of the data's items, in their order. decides: the kinds of parts that tell the label.
     """
+    if not isinstance(data.items, Files):  # in memory, whatever folder this is
+        return bench
     source = Path(data.source)
     folder = source if source.is_dir() else source.parent
     if not is_made(folder):
