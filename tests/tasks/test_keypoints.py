@@ -139,6 +139,15 @@ def test_scores_of_a_known_answer() -> None:
     assert [own.say(d) for d in decided] == ["point 1 of 2 and 1 wrong", "none there, none found", "point 1 of 1"]
 
 
+def test_how_sure_it_is_that_all_found_are_right_depends_on_how_many_were_found() -> None:
+    own, truth = task(radius=0.1), targets([(8, 8, 0), (20, 16, 0), (28, 4, 0)], [(4, 4, 0)])
+    summary = own.summary(heatmaps(targets([(8, 8, 0)], []), 1, SIZE, 1.5), truth)  # type: ignore[misc]
+    decided = own.decide(summary.numpy(), own.rule)
+    assert own.metrics["precision"].compute(truth.numpy(), summary.numpy(), decided) == 1
+    counts = {name: own.metrics[name].of(truth.numpy(), decided) for name in ("precision", "recall")}
+    assert counts == {"precision": 1, "recall": 4}
+
+
 def test_pictures_that_nobody_looked_at_say_nothing() -> None:
     own = task()
     truth = torch.cat([targets([(8, 8, 0)]), torch.full((1, 11, 3), torch.nan)])

@@ -170,9 +170,10 @@ def metrics(radius: float) -> dict[str, Metric]:
         return lambda _, __, decisions: _mean(measure(decisions))
 
     number = lambda _, decisions: int(_true(decisions).sum())  # noqa: E731
+    found = lambda _, decisions: int((column(decisions, "tp") + column(decisions, "fp")).sum())  # noqa: E731
     return {
         "f1": Metric(mean(f1), f"F1 of landmarks matched {within}, the mean over types", of=number),
-        "precision": Metric(mean(precision), "share of the found landmarks that are right", of=number),
+        "precision": Metric(mean(precision), "share of the found landmarks that are right", of=found),
         "recall": Metric(mean(recall), f"share of the landmarks that were found {within}", of=number),
         "distance": Metric(mean(distance), "mean distance of matched ones, in pixels of the input", higher=False),
         "pck": Metric(mean(pck), f"share of the landmarks found within {PCK:g} of the longer side", of=number),
