@@ -172,10 +172,10 @@ def _level_words(view: View) -> Iterator[Sentence]:
         if low > 0:
             text = f"Without {row['level']} mAP falls by {short(lost)} {between}: it is needed"
         elif high < 0:
-            text = f"Without {row['level']} mAP rises by {short(-lost)} {between} the other way round: it can go"
+            text = f"Without {row['level']} mAP falls by {short(lost)} {between}, which is to say it rises: it can go"
         else:
-            text = f"Without {row['level']} mAP changes by {short(-lost)}, no more than chance {between}: it can go"
-            text += " as far as these pictures tell"
+            text = f"Without {row['level']} alone mAP falls by {short(lost)}, no more than chance {between}: as far as"
+            text += " these pictures tell it can go, as long as the others stay"
         yield Sentence("fact", f"{text}.")
 
 
