@@ -120,6 +120,18 @@ def test_every_choice_learns(options: dict[str, Any], folder: Path) -> None:
     assert np.isfinite(fitted.rows[-1]["val_f1"])
 
 
+def test_heatmaps_of_the_focal_loss_are_no_map_of_regions(folder: Path) -> None:
+    data = pellucid.dataset(folder)
+    plan = Plan.of({**CHOICES, "epochs": 1, "options": {"loss": "focal"}})
+    net = fit(prepare(data, plan)).network
+    x = net.input.tensor(data[0])[0][None]
+    with torch.no_grad():
+        highest = net.module(x).sigmoid().amax((2, 3))[0]
+    told = {name: value for _, name, value in net.predict(x)[0]}
+    assert told == pytest.approx({"dot": float(highest[0]), "hole": float(highest[1])}, abs=1e-5)
+    assert net.gives_heatmaps
+
+
 def test_the_same_seed_gives_the_same_bytes(folder: Path, tmp_path: Path) -> None:
     for name in ("one", "two"):
         own = {**CHOICES, "epochs": 1, "augment": ("flip", "rotate")}

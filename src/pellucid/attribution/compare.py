@@ -169,6 +169,6 @@ def _answers(network: Network, x: Tensor) -> tuple[Answers, ...]:
     """The most probable outputs of each photo; none where the network gives values or maps."""
     with torch.no_grad(), untouched(network.module):
         classes = first_tensor(network(x[:1])).ndim == 2
-    if network.output == "values" or not classes:
+    if network.output in ("values", "heatmaps") or not classes:
         return ((),) * len(x)
     return tuple(map(tuple, network.predict(x)))

@@ -151,7 +151,7 @@ class Bench:
         """The explained value [m] from outputs [m, classes] of pictures ``rows``."""
         of = of or self.of
         if of == "chance":
-            of = "logit" if self.network.output == "values" else "probability"
+            of = "logit" if self.network.output in ("values", "heatmaps") else "probability"
         if of == "probability":
             output = self.network.probabilities(output)
         return output.gather(1, self.targets[rows].to(output.device)[:, None])[:, 0]

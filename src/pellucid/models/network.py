@@ -36,7 +36,8 @@ class Network:
     """A module with what is needed to use it: its input, its classes, what it puts out.
 
     output: "logits" (scores a class, before the softmax), "multilabel" (scores before a sigmoid each), "groups"
-    (several softmaxes, whose widths in order are ``groups``), "probabilities" or "values" (regression).
+    (several softmaxes, whose widths in order are ``groups``), "probabilities", "values" (regression), or "heatmaps" (of
+    landmarks, before a sigmoid each).
     classes: names by output index; a name may list synonyms with commas; None where unknown.
     negative: of a network with one output that says yes, what it says where that is unlikely.
     weights: in words, where the weights came from. parts: which piece of the module is run, if not all.
@@ -229,12 +230,13 @@ class Network:
         maps = output.ndim == 4 and self.output in ("logits", "multilabel")
         if output.ndim == 4 and self.gives_heatmaps:
             output = output.amax((2, 3))
+            output = output.sigmoid() if self.output == "heatmaps" else output
         if isinstance(self.module, GridDetector):
             output = highest(output)
         self.check_output(output[:, :, 0, 0] if maps else output)
         if not torch.isfinite(output).all():
             raise BadInput("the output is not finite", where=self.name, cure="check the weights and the input's range")
-        if self.output == "values":
+        if self.output in ("values", "heatmaps"):
             return [[(i, self.class_name(i), float(v)) for i, v in enumerate(row[:top])] for row in output]
         apart = self.output == "multilabel"
         shares = shares_of_maps(output, apart=apart) if maps else self.probabilities(output)
@@ -251,8 +253,8 @@ class Network:
 
     @property
     def gives_heatmaps(self) -> bool:
-        """Whether maps that it gives are heatmaps of what its classes name: values, which a picture's are as well."""
-        return self.output == "values" and self.classes is not None
+        """Whether maps that it gives are heatmaps of what its classes name; a picture's pixels are values as well."""
+        return self.output == "heatmaps" or (self.output == "values" and self.classes is not None)
 
     def _both(self, share: float) -> list[tuple[int, str, float]]:
         """Yes and no, the more probable one first."""

@@ -15,7 +15,7 @@ from pellucid.models.network import Network
 from pellucid.models.sources.table import Request, open_named
 
 DEFAULT = "efficientnet_lite0"
-OUTPUTS = ("logits", "multilabel", "groups", "probabilities", "values")
+OUTPUTS = ("logits", "multilabel", "groups", "probabilities", "values", "heatmaps")
 
 
 def open(
@@ -38,7 +38,8 @@ def open(
     weights: "default" for pretrained ones, "none" for random ones, drawn with ``seed``.
     input: size, mean, std and range of what it is fed; known for named models.
     classes: names of the outputs in order. output: "logits" (the default for a module), "multilabel" (a sigmoid
-    each), "groups" (several softmaxes; groups: how wide each is, in order), "probabilities" or "values".
+    each), "groups" (several softmaxes; groups: how wide each is, in order), "probabilities", "values", or
+    "heatmaps" (of landmarks, a sigmoid each).
     device: "auto", "cpu" or "cuda"; None leaves it where it is.
     trust: unpickle what ``file:`` names, which runs its code.
 

@@ -72,7 +72,7 @@ def keypoints(
         vocabulary=vocabulary,
         classes=names,
         head=Head(OWN, kinds),
-        output="values" if loss == "mse" else "multilabel",
+        output="values" if loss == "mse" else "heatmaps",
         outputs=names,
         encode=_no_columns,
         loss=lambda output, target: compute(output, target, sigma),

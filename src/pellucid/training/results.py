@@ -269,7 +269,9 @@ def next_commands(task: str, source: str, folder: Path) -> dict[str, str]:
             "what it tells apart": f"pellucid regions IMAGES --model {opened}",
             "few labels, many pictures": f"pellucid train DATA --model {opened}",
         }
-    told = {"segmentation": " --target REGION", "keypoints": " --target TYPE", "detection": " --target KIND"}.get(task, "")
+    told = {"segmentation": " --target REGION", "keypoints": " --target TYPE", "detection": " --target KIND"}.get(
+        task, ""
+    )
     return {
         "its mistakes": shlex.join(["pellucid", "evaluate", run, source]),
         "new pictures": f"{shlex.join(['pellucid', 'predict', run])} IMAGES",
