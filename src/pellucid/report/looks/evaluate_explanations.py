@@ -43,6 +43,9 @@ COLOURS = {
 #: Inches: the width of names and of a score, the height of a method and of the headings.
 _NAME, _WIDE, _TALL, _HEAD = 2.6, 1.12, 0.46, 1.35
 
+#: Inches to the right of the last column: its group's name may be longer than one column is wide.
+_MARGIN = 0.3
+
 
 def words(view: View) -> list[Sentence]:
     """What may be concluded, warnings first."""
@@ -55,7 +58,9 @@ def words(view: View) -> list[Sentence]:
 def figure(view: View) -> Figure:
     """A row a method, the best mean place first; a column a score; the colour says how it stands."""
     shown, found = columns(view), lines(view)
-    wide, tall = _NAME + _WIDE * len(shown) + 0.1, _HEAD + _TALL * len(found) + 0.5
+    wide = _NAME + _WIDE * len(shown) + _MARGIN
+    below, rows = _HEAD + len(found) * _TALL, _legend_rows(found, wide)
+    tall = below + 0.24 + 0.26 * len(rows)
     drawn = Picture(figsize=(wide, tall))
     axes = drawn.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, wide), ylim=(tall, 0))
@@ -63,7 +68,7 @@ def figure(view: View) -> Figure:
     _headings(axes, shown)
     for i, line in enumerate(found):
         _row(axes, line, _HEAD + i * _TALL)
-    _legend(axes, found, _HEAD + len(found) * _TALL + 0.26)
+    _legend(axes, rows, below + 0.26)
     return drawn
 
 
@@ -101,12 +106,25 @@ def _row(axes: Axes, line: Line, top: float) -> None:
         axes.text(left + _WIDE / 2, top + 0.335, cell.interval, fontsize=7, ha="center", va="center", color="#444444")
 
 
-def _legend(axes: Axes, found: list[Line], y: float) -> None:
+def _legend_rows(found: list[Line], wide: float) -> list[list[tuple[leaderboard.Standing, str, float]]]:
+    """Standings with their words and places from the left, in as many rows as the width asks for."""
+    rows: list[list[tuple[leaderboard.Standing, str, float]]] = [[]]
     left = 0.12
     for standing, text in _present(found):
-        axes.add_patch(Rectangle((left, y - 0.09), 0.2, 0.18, color=COLOURS[standing], linewidth=0))
-        axes.text(left + 0.27, y, text, fontsize=8, color="#333333", va="center")
-        left += 0.27 + 0.068 * len(text) + 0.22
+        long = 0.27 + 0.068 * len(text) + 0.22
+        if rows[-1] and left + long > wide:
+            rows, left = [*rows, []], 0.12
+        rows[-1].append((standing, text, left))
+        left += long
+    return rows
+
+
+def _legend(axes: Axes, rows: list[list[tuple[leaderboard.Standing, str, float]]], top: float) -> None:
+    for number, row in enumerate(rows):
+        y = top + 0.26 * number
+        for standing, text, left in row:
+            axes.add_patch(Rectangle((left, y - 0.09), 0.2, 0.18, color=COLOURS[standing], linewidth=0))
+            axes.text(left + 0.27, y, text, fontsize=8, color="#333333", va="center")
 
 
 def _present(found: list[Line]) -> Iterator[tuple[leaderboard.Standing, str]]:
