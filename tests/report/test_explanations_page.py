@@ -69,7 +69,7 @@ def test_without_truth_scores_the_page_says_that_nothing_was_compared_with_the_t
 
 def test_the_figure_is_as_wide_as_its_scores(view):
     assert as_png(figure_of(view))[:4] == b"\x89PNG"
-    assert figure_of(view).get_size_inches()[0] == pytest.approx(2.7 + 1.12 * 4)
+    assert figure_of(view).get_size_inches()[0] == pytest.approx(2.9 + 1.12 * 4)
 
 
 def test_a_saved_view_draws_the_same(view, tmp_path: Path):
