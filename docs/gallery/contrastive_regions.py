@@ -23,7 +23,7 @@ from pellucid.synth.table import objects
 from pellucid.training.contrast_evaluated import as_it_began
 
 FULL = sys.argv[1:2] == ["full"]
-CLOTHES = sys.argv[2] if len(sys.argv) > 2 else "/usr/share/datasets/fashion-mnist"
+CLOTHES = sys.argv[2] if FULL and len(sys.argv) > 2 else "/usr/share/datasets/fashion-mnist"
 VEHICLES, EPOCHS, BATCH = (500, 25, 32) if FULL else (60, 2, 16)
 LEARNT, ASKED, JUDGED, SHOWN, LEAST = 2500, 1500, 200, 4, 0.01
 COLUMNS = {"contrast": "learnt by contrast", "labels": "learnt with labels", "nothing": "not learnt at all"}

@@ -23,7 +23,8 @@ from pellucid.training.scoring import drawn_rows
 from pellucid.training.setup import prepare
 from pellucid.training.train import fit, train
 
-FULL, PARTS = sys.argv[1:2] == ["full"], sys.argv[2:] or ["learn", "anchors", "howmany"]
+FULL = sys.argv[1:2] == ["full"]
+PARTS = (FULL and sys.argv[2:]) or ["learn", "anchors", "howmany"]
 COUNT, EPOCHS, FEWER, SEEDS, STEPS = (2400, 24, 400, 4, 300) if FULL else (60, 2, 20, 2, 8)
 NUMBERS, EACH, TEST = ((50, 100, 200), (1, 2, 4, 8), 200) if FULL else ((10, 20), (1, 2), 10)
 COMMON = {"task": "detection", "model": "grid:8", "lr": 0.005, "batch": 8, "augment": ("flip",)}
