@@ -29,6 +29,8 @@ from pellucid.training.train import Training, fit
 from pellucid.training.transfer import without_head
 
 ROUNDS = 7
+#: A head's epochs take milliseconds, so that single rounds say little.
+MANY = 25
 HEAD_EPOCHS, BATCH, LR = 40, 64, 1e-3
 
 
@@ -101,13 +103,14 @@ def digits(count: int = 5000) -> Dataset:
     return Dataset("digits", Stack.of(pictures, "digits"), {"digit": tuple(map(str, labels[order]))}, label="digit")
 
 
-def beside_plain(what: str, setup: Setup, epochs: int) -> Row:
+def beside_plain(what: str, setup: Setup, epochs: int, rounds: int = ROUNDS) -> Row:
     """The loop as it is, watch and all, beside the plain one on the same numbers."""
     first = Training(setup)
     train, val = first.loop.train, first.loop.val
     x, val_x = (each.x(slice(None), torch.device("cpu")) for each in (train, val))
     one = Training(setup).loop.module.requires_grad_(True)
-    return row(what, lambda: Training(setup).loop.run, lambda: plain(one, x, train.targets, val_x, val.targets, epochs))
+    other = lambda: plain(one, x, train.targets, val_x, val.targets, epochs)  # noqa: E731
+    return row(what, lambda: Training(setup).loop.run, other, rounds)
 
 
 def beside() -> Iterator[Row]:
@@ -116,7 +119,7 @@ def beside() -> Iterator[Row]:
     yield beside_plain("an epoch of `small_cnn`, 1400 digits at 28 × 28", setup, 1)
     plan = Plan(size=(33, 33), epochs=HEAD_EPOCHS, batch=BATCH, lr=LR)
     setup = prepare(digits(2000), plan, check=False)
-    yield beside_plain(f"{HEAD_EPOCHS} epochs of a head on 1400 codes of 1280 numbers", setup, HEAD_EPOCHS)
+    yield beside_plain(f"{HEAD_EPOCHS} epochs of a head on 1400 codes of 1280 numbers", setup, HEAD_EPOCHS, MANY)
 
 
 # -- what is frozen -------------------------------------------------------------------------------
@@ -231,7 +234,7 @@ def main() -> None:
     text = f"""# What training costs, side by side
 
 Written by `python -m benchmarks.training`. One process, the two in turn after a warm-up; processor seconds, and ours
-over the other's in the same round, as the median with the smallest and largest. {versions}; {machine}.
+over the other's in the same round, as the median with the smallest and largest ({ROUNDS} rounds; {MANY} of the head). {versions}; {machine}.
 
 ## The loop beside plain torch
 
