@@ -234,7 +234,8 @@ def main() -> None:
     text = f"""# What training costs, side by side
 
 Written by `python -m benchmarks.training`. One process, the two in turn after a warm-up; processor seconds, and ours
-over the other's in the same round, as the median with the smallest and largest ({ROUNDS} rounds; {MANY} of the head). {versions}; {machine}.
+over the other's in the same round, as the median with the smallest and largest ({ROUNDS} rounds; {MANY} of the head).
+{versions}; {machine}.
 
 ## The loop beside plain torch
 
