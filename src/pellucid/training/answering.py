@@ -82,6 +82,18 @@ def outputs_of(network: Network, examples: Examples | Codes, *, batch: int = BAT
     return torch.cat(found).clone()
 
 
+def output_of(network: Network, x: Tensor) -> Tensor:
+    """The network's output for a batch, float32 on the CPU, in evaluation mode; BadInput where it is not finite."""
+    with untouched(network.module), torch.inference_mode():
+        return _finite(first_tensor(network(x)).float().cpu(), network)
+
+
+def _finite(output: Tensor, network: Network) -> Tensor:
+    if not bool(torch.isfinite(output).all()):
+        raise BadInput("the network's output is not finite", where=network.name, cure="check the weights")
+    return output
+
+
 def _passes(network: Network, examples: Examples | Codes, batch: int, what: str) -> Iterator[tuple[Tensor, slice]]:
     starts = range(0, len(examples), batch)
     with untouched(network.module), torch.inference_mode():
@@ -99,6 +111,4 @@ def answers(network: Network, task: Task, examples: Examples | Codes, *, what: s
     ready = network.prepared()
     plain = task.objective is None and task.summary is None
     found = outputs_of(ready, examples, what=what) if plain else assessed(ready, task, examples, what=what)[1]
-    if not bool(torch.isfinite(found).all()):
-        raise BadInput("the network's output is not finite", where=network.name, cure="check the weights")
-    return task.probabilities(found).numpy()
+    return task.probabilities(_finite(found, network)).numpy()

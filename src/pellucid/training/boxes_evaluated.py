@@ -8,26 +8,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import torch
 
-from pellucid.core.errors import BadInput
 from pellucid.core.types import View
 from pellucid.data.dataset import Dataset
-from pellucid.data.sets.checks import inspect, raise_or_warn
 from pellucid.features.resampling import Interval
 from pellucid.models.grid import STRIDES
-from pellucid.models.network import Network
 from pellucid.tasks.detecting import scores
 from pellucid.tasks.detecting.candidates import CLASS, EDGE, LEVEL, SCORE
 from pellucid.tasks.task import Task
-from pellucid.training.boxes_seen import outputs_of, targets_of
-from pellucid.training.examples import Examples, Store
 from pellucid.training.runs import Run
-from pellucid.training.scoring import drawn_rows, known, scored
-from pellucid.training.seen import Chosen, choose
-
-#: Draws of the intervals of classes and levels.
-DRAWS = 200
+from pellucid.training.scenes_evaluated import Scenes, scenes_of
 
 
 def evaluate(run: Run, data: Dataset, *, split: str | None, cases: int, seed: int) -> View:
@@ -39,24 +29,9 @@ def evaluate(run: Run, data: Dataset, *, split: str | None, cases: int, seed: in
     them, with the boxes that are true and those that were found.
     """
     began = time.perf_counter()
-    task, network = run.task, run.network
-    if data.boxes is None:
-        cure = "pass a data set with boxes (see docs/detection.md)"
-        raise BadInput("the data tell of no boxes", where=data.source, cure=cure)
-    chosen = choose(run, data, split)
-    targets = targets_of(task, data, chosen.rows, network)
-    there = known(targets.numpy())
-    rows = chosen.rows[there]
-    if not len(rows):
-        cure = "pass pictures whose boxes are known"
-        raise BadInput("of none of these pictures the boxes are known", where=data.source, cure=cure)
-    items = data.take(rows.tolist())
-    store = Store(items, network.input)
-    found = raise_or_warn(inspect(items, None, (), each=store.put, needs=("boxes",)), data.source)
-    examples = Examples(store, np.arange(len(rows)), targets[torch.from_numpy(there)])
-    summaries = _summaries(network, examples)
-    view = _view(_Answered(run, task, network, items, examples, chosen, int((~there).sum()), summaries), cases, seed)
-    return dataclasses.replace(view, notes=(*chosen.notes, *found), seconds=time.perf_counter() - began)
+    scenes = scenes_of(run, data, split)
+    view = _view(_Answered(scenes, _summaries(scenes)), cases, seed)
+    return dataclasses.replace(view, notes=scenes.notes, seconds=time.perf_counter() - began)
 
 
 #: Levels that are not asked, by what is measured then.
@@ -67,10 +42,10 @@ _ASKED: dict[str, tuple[int, ...]] = {
 }
 
 
-def _summaries(network: Network, examples: Examples) -> dict[str, np.ndarray]:
+def _summaries(scenes: Scenes) -> dict[str, np.ndarray]:
     """What scores need of each picture with all levels, without each and with each alone; one pass of the network."""
     found: dict[str, list[np.ndarray]] = {name: [] for name in _ASKED}
-    for output, target in outputs_of(network, examples):
+    for output, target in scenes.outputs():
         for name, without in _ASKED.items():
             found[name].append(scores.summary_of(output, target, without=without).numpy())
     return {name: np.concatenate(each) for name, each in found.items()}
@@ -80,14 +55,13 @@ def _summaries(network: Network, examples: Examples) -> dict[str, np.ndarray]:
 class _Answered:
     """What the network said. summaries: [n, rows, 8] by the levels that were asked."""
 
-    run: Run
-    task: Task
-    network: Network
-    items: Dataset
-    examples: Examples
-    chosen: Chosen
-    skipped: int
+    scenes: Scenes
     summaries: dict[str, np.ndarray]
+
+    @property
+    def task(self) -> Task:
+        """What the run learnt."""
+        return self.scenes.task
 
     @property
     def own(self) -> np.ndarray:
@@ -106,7 +80,7 @@ class _Answered:
 
 
 def _view(it: _Answered, cases: int, seed: int) -> View:
-    decisions, names = it.decisions, it.items.names()
+    decisions, names = it.decisions, it.scenes.items.names()
     tp, fp, fn = np.moveaxis(decisions, 2, 0)
     told = [_case(it, i) for i in _worst(it, decisions, cases)]
     arrays = {"true": tp + fn, "found": tp, "wrong": fp}
@@ -114,32 +88,22 @@ def _view(it: _Answered, cases: int, seed: int) -> View:
         kind="detection",
         arrays=arrays,
         axes=dict.fromkeys(arrays, ("sample", "class")),
-        table=tuple(_rows(it, seed)),
+        table=tuple(it.scenes.metric_rows(it.own, seed)),
         options={
-            "run": str(it.run.folder),
-            "data": it.items.source,
-            "task": it.task.kind,
-            "primary": it.task.primary,
+            **it.scenes.facts(),
             "kinds": list(it.task.classes),
             "names": {},
             "classes": list(_class_rows(it, decisions, seed)),
             "levels": list(_level_rows(it, seed)),
             "confused": [],
             "cases": told,
-            "size": list(it.network.input.size),
-            "split": it.chosen.split,
-            "items": len(it.items),
             "boxes": int((tp + fn).sum()),
             "wrong": int((fp + fn).sum(1).astype(bool).sum()),
-            "skipped": it.skipped,
-            "learnt": it.chosen.learnt,
-            "tuned": it.chosen.tuned,
-            "rule": dict(it.task.rule),
             "anchors": it.task.options["anchors"],
         },
-        pictures=_pictures(it, [case["item"] for case in told]),
+        pictures=it.scenes.pictures([case["item"] for case in told]),
         names=tuple(names[case["item"]] for case in told),
-        provenance={**it.network.facts(), "seed": seed},
+        provenance={**it.scenes.network.facts(), "seed": seed},
     )
 
 
@@ -159,7 +123,7 @@ def _case(it: _Answered, i: int) -> dict[str, Any]:
     rows = rows[(rows[:, CLASS] >= 0) & (rows[:, SCORE] >= it.threshold)]
     return {
         "item": i,
-        "name": it.items.items.name(i),
+        "name": it.scenes.items.items.name(i),
         "said": it.task.say(it.decisions[i]),
         "true": [[int(t[CLASS]), *t[EDGE].tolist()] for t in true if t[CLASS] >= 0],
         "found": [
@@ -169,40 +133,6 @@ def _case(it: _Answered, i: int) -> dict[str, Any]:
     }
 
 
-def _pictures(it: _Answered, order: list[int]) -> np.ndarray | None:
-    """What the network sees of them; of matrices greys."""
-    if not order:
-        return None
-    x = it.examples.x(torch.tensor(order), torch.device("cpu"))
-    shown = it.network.input.pictures(x)
-    if shown is not None:
-        return shown
-    plane = x.mean(1, keepdim=True)
-    low, high = plane.amin((1, 2, 3), keepdim=True), plane.amax((1, 2, 3), keepdim=True)
-    greys = (255 * (plane - low) / (high - low).clamp(min=1e-12)).round().to(torch.uint8)
-    return greys.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
-
-
-def _rows(it: _Answered, seed: int) -> list[dict[str, Any]]:
-    """A row a metric."""
-    found = scored(it.task, it.examples.targets.numpy(), it.own, it.task.rule, it.items.group, seed=seed)
-    return [
-        {
-            "metric": name,
-            **each.named("value"),
-            "baseline": None,
-            "items": len(it.own),
-            "higher": it.task.metrics[name].higher,
-            "words": it.task.metrics[name].words,
-        }
-        for name, each in found.items()
-    ]
-
-
-def _drawn(it: _Answered, seed: int) -> list[np.ndarray]:
-    return drawn_rows(len(it.items), it.items.group, seed=seed, draws=DRAWS)
-
-
 def _class_rows(it: _Answered, decisions: np.ndarray, seed: int) -> Iterator[dict[str, Any]]:
     """A row a class, with intervals over pictures (groups, where there are some)."""
     count = len(it.task.classes)
@@ -210,7 +140,7 @@ def _class_rows(it: _Answered, decisions: np.ndarray, seed: int) -> Iterator[dic
     def of(rows: np.ndarray) -> np.ndarray:
         return scores.precisions(it.own[rows], count, [0])[:, 0]
 
-    value, draws = of(np.arange(len(it.own))), np.array([of(rows) for rows in _drawn(it, seed)])
+    value, draws = of(np.arange(len(it.own))), np.array([of(rows) for rows in it.scenes.drawn(seed)])
     whole = scores.precisions(it.own, count).mean(1)
     for kind, name in enumerate(it.task.classes):
         tp, fp, fn = decisions[:, kind].sum(0).tolist()
@@ -230,7 +160,7 @@ def _level_rows(it: _Answered, seed: int) -> Iterator[dict[str, Any]]:
     The fall is paired: each draw takes the same pictures with and without. Suppression is done anew, so that what a
     dropped level had suppressed may come back.
     """
-    places, everything = _drawn(it, seed), np.arange(len(it.own))
+    places, everything = it.scenes.drawn(seed), np.arange(len(it.own))
     map50 = [0]
 
     def of(name: str, overlaps: list[int] | None) -> Callable[[np.ndarray], float]:

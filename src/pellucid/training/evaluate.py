@@ -24,7 +24,7 @@ from pellucid.training.matching import matched, targets_of
 from pellucid.training.mistakes import worst
 from pellucid.training.runs import Run
 from pellucid.training.scenes import evaluating
-from pellucid.training.scoring import baselines, known, scored
+from pellucid.training.scoring import baselines, known, metric_rows, scored
 from pellucid.training.seen import Chosen, choose
 from pellucid.training.told_apart import calibration, class_table, confusions, frequent
 
@@ -143,20 +143,8 @@ def _view(it: _Answered, *, notes: tuple[str, ...], cases: int, seed: int, began
 
 
 def _rows(it: _Answered, seed: int) -> list[dict[str, Any]]:
-    group = it.items.group
-    found = scored(it.task, it.targets, it.probabilities, it.task.rule, group, seed=seed)
-    usual = baselines(it.task, it.targets, it.task.rule)
-    return [
-        {
-            "metric": name,
-            **each.named("value"),
-            "baseline": usual.get(name),
-            "items": len(it.targets),
-            "higher": it.task.metrics[name].higher,
-            "words": it.task.metrics[name].words,
-        }
-        for name, each in found.items()
-    ]
+    found = scored(it.task, it.targets, it.probabilities, it.task.rule, it.items.group, seed=seed)
+    return metric_rows(it.task, found, baselines(it.task, it.targets, it.task.rule), len(it.targets))
 
 
 def _names(it: _Answered) -> dict[str, list[str]]:

@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from pellucid.core.errors import BadInput
-from pellucid.core.progress import track
 from pellucid.core.types import View
 from pellucid.data.dataset import Dataset
-from pellucid.data.sets.checks import inspect, raise_or_warn
 from pellucid.features.resampling import Interval
-from pellucid.models.network import Network
 from pellucid.tasks.landmarks import scores
 from pellucid.tasks.landmarks.matching import matched
 from pellucid.tasks.task import Task
-from pellucid.training.examples import Examples, Store
-from pellucid.training.points_seen import read_off, summaries_of
+from pellucid.training.points_seen import read_off
 from pellucid.training.runs import Run
-from pellucid.training.scoring import baselines, drawn_rows, known, scored
-from pellucid.training.seen import Chosen, choose
-
-#: Items a pass; draws of a type's intervals.
-BATCH, DRAWS = 32, 200
+from pellucid.training.scenes_evaluated import Scenes, scenes_of
 
 
 def evaluate(run: Run, data: Dataset, *, split: str | None, cases: int, seed: int) -> View:
@@ -40,54 +28,30 @@ def evaluate(run: Run, data: Dataset, *, split: str | None, cases: int, seed: in
     ``pictures`` shows as the network sees them, with the points that are true and those that were found.
     """
     began = time.perf_counter()
-    task, network = run.task, run.network
-    if data.points is None:
-        cure = "pass a data set with points (see docs/keypoints.md)"
-        raise BadInput("the data tell of no points", where=data.source, cure=cure)
-    chosen = choose(run, data, split)
-    targets = _targets(task, data, chosen.rows, network)
-    there = known(targets.numpy())
-    rows = chosen.rows[there]
-    if not len(rows):
-        cure = "pass pictures whose points are known"
-        raise BadInput("of none of these pictures the points are known", where=data.source, cure=cure)
-    items = data.take(rows.tolist())
-    store = Store(items, network.input)
-    found = raise_or_warn(inspect(items, None, (), each=store.put, needs=("points",)), data.source)
-    examples = Examples(store, np.arange(len(rows)), targets[torch.from_numpy(there)])
-    ready = network.prepared()
-    summaries = np.concatenate(
-        [
-            summaries_of(task, ready, examples.x(part, ready.device, ready.dtype), examples.targets[part])
-            for part in track([slice(b, b + BATCH) for b in range(0, len(rows), BATCH)], "answers")
-        ]
-    )
-    view = _view(_Answered(run, task, network, items, examples, chosen, int((~there).sum()), summaries), cases, seed)
-    return dataclasses.replace(view, notes=(*chosen.notes, *found), seconds=time.perf_counter() - began)
-
-
-def _targets(task: Task, data: Dataset, rows: np.ndarray, network: Network) -> Tensor:
-    """The landmarks of these items; as many rows for each as the fullest picture needs."""
-    assert task.scene is not None
-    found = []
-    for i in track(rows.tolist(), "points"):
-        height, width = data[i].array.shape[:2]
-        found.append(task.scene.target(data, i, network.input.frame(height, width), network.input))
-    return torch.nn.utils.rnn.pad_sequence(found, batch_first=True, padding_value=torch.nan)
+    scenes = scenes_of(run, data, split)
+    summary = scenes.task.summary
+    assert summary is not None
+    summaries = np.concatenate([summary(output, target).numpy() for output, target in scenes.outputs()])
+    view = _view(_Answered(scenes, summaries), cases, seed)
+    return dataclasses.replace(view, notes=scenes.notes, seconds=time.perf_counter() - began)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Answered:
     """What the network said. summaries: [n, types, rows, 3]."""
 
-    run: Run
-    task: Task
-    network: Network
-    items: Dataset
-    examples: Examples
-    chosen: Chosen
-    skipped: int
+    scenes: Scenes
     summaries: np.ndarray
+
+    @property
+    def task(self) -> Task:
+        """What the run learnt."""
+        return self.scenes.task
+
+    @property
+    def radius(self) -> float:
+        """How far a landmark may be from the true one, in pixels of what entered the network."""
+        return self.task.options["radius"] * max(self.scenes.network.input.size)
 
     @property
     def decisions(self) -> np.ndarray:
@@ -96,7 +60,7 @@ class _Answered:
 
 
 def _view(it: _Answered, cases: int, seed: int) -> View:
-    decisions, names = it.decisions, it.items.names()
+    decisions, names = it.decisions, it.scenes.items.names()
     tp, fp, fn = (scores.column(decisions, name) for name in ("tp", "fp", "fn"))
     told = [_case(it, i) for i in _worst(decisions, cases)]
     arrays = {"true": tp + fn, "peaks": tp + fp, "density": scores.column(decisions, "density")}
@@ -104,31 +68,21 @@ def _view(it: _Answered, cases: int, seed: int) -> View:
         kind="keypoints",
         arrays=arrays,
         axes=dict.fromkeys(arrays, ("sample", "class")),
-        table=tuple(_rows(it, seed)),
+        table=tuple(it.scenes.metric_rows(it.summaries, seed)),
         options={
-            "run": str(it.run.folder),
-            "data": it.items.source,
-            "task": it.task.kind,
-            "primary": it.task.primary,
+            **it.scenes.facts(),
             "types": list(it.task.classes),
             "names": {},
             "classes": list(_type_rows(it, decisions, seed)),
             "confused": [],
             "cases": told,
             "distances": _distances(it),
-            "radius": it.task.options["radius"] * max(it.network.input.size),
-            "size": list(it.network.input.size),
-            "split": it.chosen.split,
-            "items": len(it.items),
+            "radius": it.radius,
             "wrong": int((fp + fn).sum(1).astype(bool).sum()),
-            "skipped": it.skipped,
-            "learnt": it.chosen.learnt,
-            "tuned": it.chosen.tuned,
-            "rule": dict(it.task.rule),
         },
-        pictures=_pictures(it, [case["item"] for case in told]),
+        pictures=it.scenes.pictures([case["item"] for case in told]),
         names=tuple(names[case["item"]] for case in told),
-        provenance={**it.network.facts(), "seed": seed},
+        provenance={**it.scenes.network.facts(), "seed": seed},
     )
 
 
@@ -153,7 +107,7 @@ def _case(it: _Answered, i: int) -> dict[str, Any]:
     hits, distance = scores.column(decisions, "tp").sum(), scores.column(decisions, "distance").sum()
     return {
         "item": i,
-        "name": it.items.items.name(i),
+        "name": it.scenes.items.items.name(i),
         "said": it.task.say(decisions),
         "distance": float(distance / hits) if hits else None,
         "true": true,
@@ -163,58 +117,19 @@ def _case(it: _Answered, i: int) -> dict[str, Any]:
 
 def _distances(it: _Answered) -> list[list[float]]:
     """The distances of all matched pairs of each type."""
-    radius = it.task.options["radius"] * max(it.network.input.size)
     found: list[list[float]] = []
     for kind, threshold in enumerate(it.task.rule["thresholds"]):
         own: list[float] = []
         for summary in it.summaries[:, kind]:
             _, peaks, true = scores.parts(summary, scores.most_of(it.task.vocabulary))
-            own += matched(peaks[peaks[:, 2] > threshold, :2], true, radius)[2].tolist()
+            own += matched(peaks[peaks[:, 2] > threshold, :2], true, it.radius)[2].tolist()
         found.append(own)
     return found
 
 
-def _pictures(it: _Answered, order: list[int]) -> np.ndarray | None:
-    """What the network sees of them; of matrices greys."""
-    if not order:
-        return None
-    x = it.examples.x(torch.tensor(order), torch.device("cpu"))
-    seen = it.network.input.pictures(x)
-    if seen is not None:
-        return seen
-    plane = x.mean(1, keepdim=True)
-    low, high = plane.amin((1, 2, 3), keepdim=True), plane.amax((1, 2, 3), keepdim=True)
-    greys = (255 * (plane - low) / (high - low).clamp(min=1e-12)).round().to(torch.uint8)
-    return greys.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
-
-
-def _rows(it: _Answered, seed: int) -> list[dict[str, Any]]:
-    """A row a metric."""
-    targets = it.examples.targets.numpy()
-    found = scored(it.task, targets, it.summaries, it.task.rule, it.items.group, seed=seed)
-    constant = _constant(it.run)
-    usual = baselines(it.task, targets, it.task.rule, constant=constant) if constant is not None else {}
-    return [
-        {
-            "metric": name,
-            **each.named("value"),
-            "baseline": _known(usual.get(name)),
-            "items": len(targets),
-            "higher": it.task.metrics[name].higher,
-            "words": it.task.metrics[name].words,
-        }
-        for name, each in found.items()
-    ]
-
-
-def _constant(run: Run) -> Tensor | None:
-    """The average heatmap, as the training found it; None before it is done."""
-    return torch.from_numpy(run.view["constant"])[None] if run.done and "constant" in run.view.arrays else None
-
-
 def _type_rows(it: _Answered, decisions: np.ndarray, seed: int) -> Iterator[dict[str, Any]]:
     """A row a type, with intervals over pictures (groups, where there are some)."""
-    places = drawn_rows(len(it.items), it.items.group, seed=seed, draws=DRAWS)
+    places = it.scenes.drawn(seed)
     for kind, name in enumerate(it.task.classes):
         own = decisions[:, [kind]]
 
@@ -232,8 +147,3 @@ def _type_rows(it: _Answered, decisions: np.ndarray, seed: int) -> Iterator[dict
             "density_mae": float(scores.density_error(own)[0]),
             "threshold": it.task.rule["thresholds"][kind],
         }
-
-
-def _known(value: float | None) -> float | None:
-    """A score; None where it is not defined: who finds nothing has no distance."""
-    return None if value is None or math.isnan(value) else value

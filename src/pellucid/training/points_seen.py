@@ -9,11 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.core.errors import BadInput
-from pellucid.models.network import Network, first_tensor
-from pellucid.models.prepare import untouched
+from pellucid.models.network import Network
 from pellucid.tasks.landmarks.scores import most_of
 from pellucid.tasks.task import Task
+from pellucid.training.answering import output_of
 
 #: Of a found landmark: the number of its type, x and y in pixels of what entered the network, the peak's height.
 Found = tuple[int, float, float, float]
@@ -30,11 +29,7 @@ class Pointed:
 def summaries_of(task: Task, network: Network, x: Tensor, targets: Tensor) -> np.ndarray:
     """What scores need of a batch, [N, types, rows, 3]."""
     assert task.summary is not None
-    with untouched(network.module), torch.inference_mode():
-        output = first_tensor(network(x)).float().cpu()
-    if not bool(torch.isfinite(output).all()):
-        raise BadInput("the network's output is not finite", where=network.name, cure="check the weights")
-    return task.summary(output, targets).numpy()
+    return task.summary(output_of(network, x), targets).numpy()
 
 
 def pointed(task: Task, network: Network, x: Tensor) -> list[Pointed]:

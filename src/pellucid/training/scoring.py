@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -72,6 +73,31 @@ def _bounded(found: Interval, metric: Metric, targets: np.ndarray, decisions: np
         return found
     far = 1 - ERROR ** (1 / max(1, min(metric.of(targets, decisions), units)))
     return dataclasses.replace(found, ends=(1 - far, 1.0) if found.value else (0.0, far))
+
+
+def metric_rows(
+    task: Task, found: Mapping[str, Interval], usual: Mapping[str, float], count: int
+) -> list[dict[str, Any]]:
+    """A row a metric: its value with its interval, what a constant answer scores (None: nobody knows), in words.
+
+    usual: the constant answer's scores. count: of so many items.
+    """
+    return [
+        {
+            "metric": name,
+            **each.named("value"),
+            "baseline": _defined(usual.get(name)),
+            "items": count,
+            "higher": task.metrics[name].higher,
+            "words": task.metrics[name].words,
+        }
+        for name, each in found.items()
+    ]
+
+
+def _defined(value: float | None) -> float | None:
+    """A score; None where it is not defined: who finds nothing is at no distance."""
+    return None if value is None or math.isnan(value) else value
 
 
 def gap(task: Task, learnt: Interval, held_out: Interval) -> Interval:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor
 
 from pellucid.core.errors import BadInput
-from pellucid.core.progress import track
 from pellucid.core.types import Sample
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset
@@ -35,6 +34,7 @@ from pellucid.training.examples import Examples, Store
 from pellucid.training.initialise import initialise
 from pellucid.training.pictures import normal_rows, of_pictures, others_of
 from pellucid.training.plan import ALL, HEAD, RATE, Plan
+from pellucid.training.scene_targets import scene_targets
 from pellucid.training.transfer import Learners, learners
 
 #: The longest side that a small network is fed where nobody says.
@@ -161,15 +161,9 @@ def _labels(data: Dataset, plan: Plan, learns: Learns) -> tuple[str, ...]:
 
 def _targets(data: Dataset, task: Task, labels: Sequence[str], spec: InputSpec) -> Tensor:
     """What each item should be answered with."""
-    scene = task.scene
-    if scene is None:
+    if task.scene is None:
         return task.encode({label: data.columns[label] for label in labels})
-
-    def target(i: int) -> Tensor:
-        height, width = data[i].array.shape[:2]
-        return scene.target(data, i, spec.frame(height, width), spec)
-
-    return torch.stack([target(i) for i in track(range(len(data)), "targets")])
+    return scene_targets(task, data, range(len(data)), spec)
 
 
 def resolved(plan: Plan, labels: Sequence[str], items: int) -> Plan:
