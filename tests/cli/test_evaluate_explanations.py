@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from sklearn.datasets import load_digits
 from torch import nn
 
 import pellucid
@@ -75,9 +76,55 @@ def test_a_dry_run_says_how_long_and_writes_nothing(folder: Path, call: Call) ->
     assert set(json.loads(out)["methods"]) == {"gradient", "occlusion", "random_map", "sobel", "centre"}
 
 
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A run that has learnt three digits."""
+    monkeypatch.chdir(tmp_path)
+    digits = load_digits(n_class=3)
+    np.savez("digits.npz", x=digits.images[:120].astype(np.float32), y=digits.target[:120])
+    pellucid.train("digits.npz", out="run", model="perceptron:16x1", epochs=6, lr=0.01)
+    return tmp_path
+
+
+#: What is asked of the run and its twin.
+TWINS = ("run:run", "digits.npz", "--shuffle-labels", "--method", "gradient", "--score", "randomised_labels")
+
+
+def test_a_twin_is_trained_on_shuffled_labels(run: Path, call: Call) -> None:
+    code, out, err = call(*TWINS, "--pictures", 6, "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    rows = {r["method"]: r for r in told["table"]}
+    assert rows["sobel"]["value"] == pytest.approx(1)
+    assert rows["gradient"]["value"] < 1
+    assert rows["gradient"]["count"] == 6
+    assert "shuffled=shuffled_twin('run:run', seed=0)" in told["python"]
+    assert pellucid.load(run / "pellucid-evaluate-explanations" / "view.npz").kind == "evaluate_explanations"
+
+
+def test_a_dry_run_trains_no_twin_and_counts_it(run: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def trained(*_: object, **__: object) -> None:
+        raise AssertionError("a forecast trains nothing")
+
+    monkeypatch.setattr("pellucid.prove.labels.shuffled_twin", trained)
+    code, out, err = call(*TWINS, "--dry-run", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    (seconds,) = told["before"].values()
+    assert seconds == pytest.approx(json.loads(Path("run/summary.json").read_text())["seconds_in_all"])
+    assert told["seconds"] > seconds
+    assert "gradient" in told["methods"]
+    code, out, _ = call(*TWINS, "--dry-run")
+    assert code == 0
+    assert "training on shuffled labels, as the run's log tells" in out
+    assert not (run / "pellucid-evaluate-explanations").exists()
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
+        (["file:faces.pt", "m0.npy", "--shuffle-labels"], "only a run can be trained again"),
+        (["file:faces.pt", "m0.npy", "--shuffle-labels", "--shuffled", "run:r"], "is given, and one is to be trained"),
         (["file:faces.pt", "lacking.npy"], "lacking.npy"),
         (["file:faces.pt", "m0.npy", "--score", "pointing_game"], "pointing_game needs masks, and there are none"),
         (["file:faces.pt", "m0.npy", "--score", "deletoin"], "did you mean 'deletion'"),

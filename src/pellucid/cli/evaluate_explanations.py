@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -119,12 +120,16 @@ def evaluate_explanations(
     }
     own = {**_options(method, flags), **({"layer": layer} if layer else {})}
     network = choice.open(_shape(opened))
-    other = _shuffled(shuffled, model if shuffle_labels else None, seed)
+    twin = _twin_of(model, shuffled) if shuffle_labels else None
     if dry_run:
         from pellucid.prove.judge import forecast_explanations
 
-        _tell(forecast_explanations(network, source, shuffled=other, **given, **own), as_json=as_json)
+        # What its maps will cost, the network itself tells as well: the twin is not trained for that.
+        other = network if twin else _opened(shuffled)
+        found = forecast_explanations(network, source, shuffled=other, **given, **own)
+        _tell(_with_training(found, twin) if twin else found, as_json=as_json)
         return
+    other = _trained(twin, seed) if twin else _opened(shuffled)
     with delivery(out, as_json=as_json) as made:
         from pellucid.prove.judge import evaluate_explanations as judge
         from pellucid.report.explanations_page import write_explanations
@@ -164,19 +169,32 @@ def _options(method: Sequence[str] | None, flags: Mapping[str, str]) -> dict[str
     return {name: value for entry in entries for name, value in options_of(entry, flags).items()}
 
 
-def _shuffled(name: str | None, run: str | None, seed: int) -> Any:
-    """The network of shuffled labels: opened, trained now, or None."""
-    if run is None:
-        from pellucid.models.open import open
+def _opened(name: str | None) -> Any:
+    """The network of shuffled labels that is named, or None."""
+    from pellucid.models.open import open
 
-        return None if name is None else open(name)
-    if name is not None:
+    return None if name is None else open(name)
+
+
+def _twin_of(run: str, shuffled: str | None) -> str:
+    """The run that is to be trained again on shuffled labels."""
+    if shuffled is not None:
         raise BadInput("a network of shuffled labels is given, and one is to be trained", cure="leave one of them away")
     if not run.startswith("run:"):
         raise BadInput("only a run can be trained again", where=run, cure="pass --shuffled with such a network")
+    return run
+
+
+def _trained(run: str, seed: int) -> Any:
     from pellucid.prove.labels import shuffled_twin
 
     return shuffled_twin(run, seed=seed)
+
+
+def _with_training(found: Forecast, run: str) -> Forecast:
+    from pellucid.prove.labels import twin_seconds
+
+    return dataclasses.replace(found, before={"training on shuffled labels, as the run's log tells": twin_seconds(run)})
 
 
 def _tell(found: Forecast, *, as_json: bool) -> None:
@@ -187,6 +205,7 @@ def _tell(found: Forecast, *, as_json: bool) -> None:
             "pictures": found.pictures,
             "methods": found.seconds,
             "shared": found.shared,
+            "before": dict(found.before),
             "cached": found.cached,
             "values": found.values,
             "cannot": found.cannot,
@@ -196,6 +215,8 @@ def _tell(found: Forecast, *, as_json: bool) -> None:
     for name, seconds in sorted(found.seconds.items(), key=lambda pair: -pair[1]):
         print(f"{name:<24} {_time(seconds)}")
     print(f"{'shared by all':<24} {_time(found.shared)}")
+    for what, seconds in found.before.items():
+        print(f"{what}: {_time(seconds)}")
     for name, why in found.cannot.items():
         print(f"{name} cannot run: {why}")
     known = f"; {found.cached} of {found.values} values are known already" if found.cached else ""

@@ -34,10 +34,11 @@ def folder() -> Path:
 
 
 def identity(bench: Bench) -> str:
-    """A hash of network, pictures, targets, masks and seed: of all that is not the method or the score."""
+    """A hash of network, pictures, targets, masks and seed: of all that is not the method or the score.
+
+    The network of shuffled labels is not in it, for one score alone asks it (``place``).
+    """
     digest = hashlib.sha256(f"{EDITION} {_of(bench.source)} {bench.of} {bench.seed}".encode())
-    if bench.shuffled is not None:
-        digest.update(_of(bench.shuffled).encode())
     parts = () if bench.parts is None else (bench.parts.masks, bench.parts.effects, bench.parts.noise)
     for each in (bench.x, bench.targets, bench.masks, *parts):
         if each is None:
@@ -54,11 +55,13 @@ def _of(network: Network) -> str:
     return f"{facts['weights_sha256']} {facts['preprocessing']} {facts['dtype']} {facts['versions']}"
 
 
-def place(identity: str, method: str, column: Column, repeats: int) -> Path:
-    """The file of one method (its key) and score."""
+def place(identity: str, method: str, column: Column, repeats: int, shuffled: Network | None = None) -> Path:
+    """The file of one method (its key) and score. shuffled: the bench's network of shuffled labels, if any."""
     told: list[Any] = [identity, method, column.entry.name, sorted(column.options.items())]
     if "explain" in column.facts.needs:
         told.append(repeats)
+    if "shuffled" in column.facts.needs and shuffled is not None:
+        told.append(_of(shuffled))
     return folder() / f"{hashlib.sha256(json.dumps(told, default=repr).encode()).hexdigest()[:32]}.safetensors"
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import torch
 
@@ -20,7 +21,7 @@ class Forecast:
     """Seconds by method, those that all share, and what was known already.
 
     seconds: of each method that has something left to do. cached: of the values (method × score) that the cache holds.
-    values: of all. cannot: methods that cannot run, and why.
+    values: of all. cannot: methods that cannot run, and why. before: seconds of what is done before, by what it is.
     """
 
     pictures: int
@@ -29,11 +30,12 @@ class Forecast:
     cached: int
     values: int
     cannot: dict[str, str]
+    before: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def total(self) -> float:
         """All together."""
-        return BESIDES * (sum(self.seconds.values()) + self.shared)
+        return BESIDES * (sum(self.seconds.values()) + self.shared) + sum(self.before.values())
 
 
 def forecast(made: Plan) -> Forecast:

@@ -49,7 +49,7 @@ class Plan:
         key = getattr(self.methods[method], "key", f"baseline {method}" if method in BASELINES else None)
         if self.identity is None or key is None:
             return None
-        return cache.place(self.identity, key, column, self.repeats(method))
+        return cache.place(self.identity, key, column, self.repeats(method), self.bench.shuffled)
 
     def repeats(self, method: str) -> int:
         """How many pictures are explained again: of a slow method a third."""

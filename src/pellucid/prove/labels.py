@@ -24,18 +24,39 @@ def shuffled_twin(run: str | Path, data: Source | None = None, *, seed: int = 0)
     is to have learnt them: on others it can only guess. Raises BadInput for a run that does not learn from labels.
     """
     opened = Run.open(run)
-    plan = opened.plan
-    if tasks[plan.task].facts.learns != "labels":
-        raise BadInput(f"a run of {plan.task} learns from no labels", where=run, cure="judge without --shuffle-labels")
-    source = dataset(opened.source if data is None else data)
-    known = {item.name: item.split for item in opened.items}
+    plan, learnt = opened.plan, _learnt(opened, data)
+    labels = plan.labels or tuple(filter(None, (learnt.label,)))
+    setup = prepare(_dealt(learnt, labels, seed), dataclasses.replace(plan, patience=None), check=False)
+    return dataclasses.replace(fit(setup).network, weights=f"trained on shuffled labels (seed {seed})")
+
+
+def twin_seconds(run: str | Path, data: Source | None = None) -> float:
+    """How long ``shuffled_twin`` will take: what the run itself took by its own log, for all its epochs.
+
+    Raises BadInput where ``shuffled_twin`` would before it trains.
+    """
+    opened = Run.open(run)
+    _learnt(opened, data)
+    rows = opened.rows
+    if not rows:
+        raise BadInput("no epoch of it is done", where=opened.folder, cure="go on with --resume (resume=True)")
+    took = opened.summary.get("seconds_in_all") if opened.done else None
+    return float(took or sum(row["seconds"] for row in rows)) * opened.plan.epochs / len(rows)
+
+
+def _learnt(run: Run, data: Source | None) -> Dataset:
+    """The run's training items."""
+    task = run.plan.task
+    if tasks[task].facts.learns != "labels":
+        cure = "judge without --shuffle-labels"
+        raise BadInput(f"a run of {task} learns from no labels", where=run.folder, cure=cure)
+    source = dataset(run.source if data is None else data)
+    known = {item.name: item.split for item in run.items}
     rows = [i for i, name in enumerate(source.names()) if known.get(name) == "train"]
     if not rows:
         cure = "pass the data that the run was trained on"
         raise BadInput("none of the run's training items is in these data", where=source.source, cure=cure)
-    labels = plan.labels or tuple(filter(None, (source.label,)))
-    setup = prepare(_dealt(source.take(rows), labels, seed), dataclasses.replace(plan, patience=None), check=False)
-    return dataclasses.replace(fit(setup).network, weights=f"trained on shuffled labels (seed {seed})")
+    return source.take(rows)
 
 
 def _dealt(data: Dataset, labels: tuple[str, ...], seed: int) -> Dataset:
