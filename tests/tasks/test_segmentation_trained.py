@@ -15,6 +15,8 @@ from torch import nn
 
 import pellucid
 from pellucid.core.errors import BadInput
+from pellucid.core.types import Sample
+from pellucid.data.dataset import Dataset
 from pellucid.data.masks import read_mask
 from pellucid.report.look import figure_of, look_of
 from pellucid.tasks.painting import scores
@@ -276,6 +278,34 @@ def test_all_that_cannot_be_read_is_told_before_anything_is_written(run: Run, fo
         pellucid.predict(run, pictures, masks=tmp_path / "masks")
     assert all(f"{name}.png" in str(found.value) for name in "bd")
     assert not (tmp_path / "masks").exists()
+
+
+def test_nothing_is_written_where_the_only_fault_is_one_picture(run: Run, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "001.png").write_bytes(b"no picture")
+    (tmp_path / "002.png").write_bytes((folder / "images/003.png").read_bytes())
+    with pytest.raises(BadInput, match=r"001\.png"):
+        pellucid.predict(run, [tmp_path / "001.png", tmp_path / "002.png"], masks=tmp_path / "masks")
+    assert not (tmp_path / "masks").exists()
+
+
+def test_each_picture_is_read_once(run: Run, folder: Path) -> None:
+    data = pellucid.dataset(folder)
+    read: list[int] = []
+
+    class Counted:
+        def __len__(self) -> int:
+            return 20
+
+        def __getitem__(self, i: int) -> Sample:
+            read.append(i)
+            return data[i]
+
+        def name(self, i: int) -> str:
+            return data.items.name(i)
+
+    view = pellucid.predict(run, Dataset("counted", Counted()), shown=7)
+    assert len(view.options["cases"]) == 7
+    assert sorted(read) == list(range(20))
 
 
 def test_objects_are_parts_that_hang_together() -> None:

@@ -37,9 +37,10 @@ class Store:
             self._kept = torch.empty((len(data), *spec.shape), dtype=kind)
 
     def put(self, i: int, sample: Sample) -> None:
-        """Keep item ``i``, which has just been read."""
+        """Keep item ``i``, which has just been read. Raises BadInput for what the network cannot be fed."""
+        raw = self._raw(sample)
         if self._kept is not None:
-            self._kept[i] = self._raw(sample)
+            self._kept[i] = raw
             self._there[i] = True
 
     def _raw(self, sample: Sample) -> Tensor:

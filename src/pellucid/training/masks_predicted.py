@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 from scipy.ndimage import label as connected
 from torch import Tensor
 from torch.nn import functional as F
 
 from pellucid.core.errors import BadInput
-from pellucid.core.progress import track
 from pellucid.core.types import Frame, View
-from pellucid.data.batches import as_sample
-from pellucid.data.dataset import Dataset
 from pellucid.data.masks import UNJUDGED
 from pellucid.data.regions import rest_of
-from pellucid.models.network import Network, first_tensor
-from pellucid.models.prepare import untouched
+from pellucid.data.thumbnails import together
 from pellucid.tasks.painting.truth import decided
 from pellucid.tasks.task import Task
+from pellucid.training.answering import output_of
+from pellucid.training.reading import Given
 from pellucid.training.runs import Run
-
-#: Pictures a pass; the longest side of a picture on the contact sheet.
-BATCH, SIDE = 16, 256
 
 #: Pixels that touch at a corner are of one object.
 _TOUCHING = np.ones((3, 3), int)
 
 
-def predict(run: Run, data: Dataset, *, shown: int, masks: str | os.PathLike[str] | None = None) -> View:
+def predict(run: Run, given: Given, *, masks: str | os.PathLike[str] | None = None) -> View:
     """What ``pellucid.predict`` does for masks: painted at the pictures' own size.
 
     masks: a folder to write label images into, one a picture by its name (where regions may overlap one a region too),
@@ -45,58 +38,40 @@ def predict(run: Run, data: Dataset, *, shown: int, masks: str | os.PathLike[str
     Gives a row a picture and region: pixels, share, and objects (parts that hang together); said
     [sample, class, height, width] of the shown pictures, which ``pictures`` shows.
     """
-    began = time.perf_counter()
-    task, network, count = run.task, run.network, len(data)
-    names = data.names()
+    task, network, names = run.task, run.network, given.data.names()
     files = _files(names)
     writer = None if masks is None else _Writer(Path(masks), task)
-    places = set(np.unique(np.linspace(0, count - 1, min(shown, count)).round().astype(int)).tolist())
     rest = rest_of(task.classes)
     regions = [k for k in range(len(task.classes)) if k != rest]
     rows: list[dict[str, Any]] = []
-    cards: list[tuple[np.ndarray, np.ndarray]] = []
-    ready = network.prepared()
-    for start in track(range(0, count, BATCH), "masks"):
-        samples = [as_sample(data[i]) for i in range(start, min(start + BATCH, count))]
-        fed = [network.input.tensor(sample) for sample in samples]
-        for i, (sample, (_, frame), output) in enumerate(
-            zip(samples, fed, _outputs(ready, [x for x, _ in fed]), strict=True), start=start
-        ):
-            said, seen = _at_source(output, frame, apart=bool(task.options["overlapping"]))
-            rows += [_row(names[i], task.classes[k], said[k], seen) for k in regions]
-            if writer is not None:
-                writer.write(files[i], said, seen)
-            if i in places:
-                cards.append(_small(sample.array, said[regions]))
-    side = max((max(p.shape[:2]) for p, _ in cards), default=1)
+    cards: list[np.ndarray] = []
+    for i, output in given.each(network, output_of, "masks"):
+        said, seen = _at_source(output, given.frames[i], apart=bool(task.options["overlapping"]))
+        rows += [_row(names[i], task.classes[k], said[k], seen) for k in regions]
+        if writer is not None:
+            writer.write(files[i], said, seen)
+        if i in given.small:
+            cards.append(_as_small(said[regions], given.small[i].shape[:2]))
+    pictures = list(given.small.values())
     return View(
         kind="segmented",
-        arrays={"said": np.stack([_padded(s.transpose(1, 2, 0), side).transpose(2, 0, 1) for _, s in cards])},
+        arrays={"said": together([card.transpose(1, 2, 0) for card in cards]).transpose(0, 3, 1, 2)},
         axes={"said": ("sample", "class", "height", "width")},
         table=tuple(rows),
         options={
             "run": str(run.folder),
             "task": task.kind,
             "regions": [task.classes[k] for k in regions],
-            "cases": [_case(names[i], rows[len(regions) * i : len(regions) * (i + 1)]) for i in sorted(places)],
-            "sizes": [list(p.shape[:2]) for p, _ in cards],
-            "pictures": count,
+            "cases": [_case(names[i], rows[len(regions) * i : len(regions) * (i + 1)]) for i in given.small],
+            "sizes": [list(p.shape[:2]) for p in pictures],
+            "pictures": len(names),
             "masks": None if masks is None else [f"{file}.png" for file in files],
         },
-        pictures=np.stack([_padded(p, side) for p, _ in cards]),
+        pictures=together(pictures),
         names=names,
-        seconds=time.perf_counter() - began,
+        notes=given.notes,
         provenance=network.facts(),
     )
-
-
-def _outputs(network: Network, inputs: Sequence[Tensor]) -> Tensor:
-    with untouched(network.module), torch.inference_mode():
-        x = torch.stack(list(inputs)).to(network.device, network.dtype)
-        output = first_tensor(network(x)).float().cpu()
-    if not bool(torch.isfinite(output).all()):
-        raise BadInput("the network's output is not finite", where=network.name, cure="check the weights")
-    return output
 
 
 def _at_source(output: Tensor, frame: Frame, *, apart: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -164,28 +139,7 @@ class _Writer:
                 Image.fromarray(mask).save(self.folder / f"{file}.{_files([name])[0]}.png")
 
 
-# -- the contact sheet ----------------------------------------------------------------------------
-
-
-def _small(array: np.ndarray, said: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """A picture, or a matrix as greys, uint8 [h, w, 3], and its masks, at most SIDE on a side."""
-    pixels = array if array.dtype == np.uint8 else _greys(array)
-    pixels = pixels[..., None] if pixels.ndim == 2 else pixels
-    pixels = np.repeat(pixels, 3, 2) if pixels.shape[2] == 1 else pixels[..., :3]
-    scale = min(1.0, SIDE / max(pixels.shape[:2]))
-    height, width = (max(1, round(n * scale)) for n in pixels.shape[:2])
-    small = np.asarray(Image.fromarray(pixels).resize((width, height), Image.Resampling.BOX))
-    rows, columns = np.arange(height) * said.shape[1] // height, np.arange(width) * said.shape[2] // width
-    return small, said[:, rows][:, :, columns]
-
-
-def _greys(array: np.ndarray) -> np.ndarray:
-    plane = array.astype(np.float64)
-    low, high = float(plane.min()), float(plane.max())
-    return (255 * (plane - low) / max(high - low, 1e-12)).round().astype(np.uint8)
-
-
-def _padded(array: np.ndarray, side: int) -> np.ndarray:
-    """Below and to the right, to a square, so that all lie in one array; ``sizes`` says what is real."""
-    below, right = side - array.shape[0], side - array.shape[1]
-    return np.pad(array, ((0, below), (0, right), (0, 0)))
+def _as_small(masks: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Masks [regions, height, width] at the size of the picture on the contact sheet, by the nearest pixel."""
+    rows, columns = (np.arange(n) * have // n for n, have in zip(size, masks.shape[1:], strict=True))
+    return masks[:, rows][:, :, columns]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,14 @@ from pellucid.core.types import Sample, View
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset, Files
 from pellucid.data.folders import pictures_in
-from pellucid.data.sets.checks import inspect, raise_or_warn
-from pellucid.data.thumbnails import thumbnails
+from pellucid.data.thumbnails import reduced, thumbnail
+from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Task
 from pellucid.training.answering import answers
-from pellucid.training.examples import Examples, Store
+from pellucid.training.examples import Examples
 from pellucid.training.forms import Form, form_of, sureness
 from pellucid.training.mistakes import bars
+from pellucid.training.reading import read_all
 from pellucid.training.runs import Run
 from pellucid.training.scenes import predicting
 
@@ -52,28 +54,27 @@ def predict(
     run = run if isinstance(run, Run) else Run.open(run)
     data = inputs if isinstance(inputs, Dataset) else _dataset(inputs)
     task, network = run.task, run.network
+    paints = tasks[task.kind].facts.learns == "masks"
+    if masks is not None and not paints:
+        raise BadInput(f"{task.kind} paints no masks", cure="leave masks= away")
     own = predicting(task)
     if own is not None:
-        _readable(data, lambda _, sample: network.input.tensor(sample))
-        found: View = own.predict(run, data, shown=shown, **({} if masks is None else {"masks": masks}))
-        return found
-    if masks is not None:
-        raise BadInput(f"{task.kind} paints no masks", cure="leave masks= away")
+        given = read_all(data, network.input, shown, reduced)
+        found: View = own.predict(run, given, **({"masks": masks} if paints else {}))
+        return dataclasses.replace(found, seconds=time.perf_counter() - began)
     form, count = form_of(task), len(data)
     targets = torch.zeros(count)  # which nobody asks for
-    store = Store(data, network.input)
-    notes = _readable(data, store.put)
-    probabilities = answers(network, task, Examples(store, np.arange(count), targets))
+    given = read_all(data, network.input, shown, thumbnail)
+    probabilities = answers(network, task, Examples(given.store, np.arange(count), targets))
     decisions = task.decide(probabilities, task.rule)
     names = data.names()
-    places = np.unique(np.linspace(0, count - 1, min(shown, count)).round().astype(int))
     cases = [
         {
             "name": names[i],
             "decision": task.say(decisions[i]),
             "bars": bars(task, form, probabilities[i], None, decisions[i]),
         }
-        for i in places
+        for i in given.small
     ]
     return View(
         kind="prediction",
@@ -88,9 +89,9 @@ def predict(
             "counts": dict(Counter(task.say(d) for d in decisions).most_common()) if form != "numbers" else {},
             "cases": cases,
         },
-        pictures=thumbnails(data[int(i)] for i in places),
+        pictures=np.stack(list(given.small.values())),
         names=names,
-        notes=notes,
+        notes=given.notes,
         seconds=time.perf_counter() - began,
         provenance=network.facts(),
     )
@@ -109,15 +110,6 @@ def _rows(
             row |= _runner_up(task, probabilities[i], int(decisions[i]))
         rows.append(row)
     return rows
-
-
-def _readable(data: Dataset, each: Callable[[int, Sample], object]) -> tuple[str, ...]:
-    """Read everything; raise BadInput that lists all that cannot be, and give what to know of the others."""
-    problems = inspect(data, None, (), each=each)
-    fatal = [problem for problem in problems if problem.fatal]
-    if len(fatal) == 1:  # which has a cure of its own when it is read alone
-        problems = tuple(problem for problem in problems if not problem.fatal)
-    return raise_or_warn(problems, data.source)
 
 
 def _runner_up(task: Task, probabilities: np.ndarray, decision: int) -> dict[str, Any]:
