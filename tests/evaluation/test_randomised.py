@@ -8,9 +8,9 @@ import pellucid
 from evaluation.trained import face_bench, face_network
 from pellucid.core.errors import BadInput
 from pellucid.evaluation.baselines import BASELINES
+from pellucid.evaluation.check import ALIKE
 from pellucid.evaluation.randomise import in_order, randomised
 from pellucid.evaluation.table import scores
-from pellucid.evaluation.verdicts import ALIKE
 from pellucid.models.inputs import InputSpec
 from pellucid.prove.explainers import Method
 

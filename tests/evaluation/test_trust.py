@@ -12,7 +12,8 @@ from pellucid.evaluation.trust import remember, remembered, trust_words
 from pellucid.evaluation.truth.hand import hand_weighted
 from pellucid.prove.judge import evaluate_explanations
 
-ROW = {"score": "", "verdict": "", "value": 0.73, "score_group": "truth", "vs_random": "better"}
+ROW = {"method": "any", "score": "", "verdict": "", "value": 0.73, "score_group": "truth", "vs_random": "better"}
+ROW |= {"low": 0.7, "high": 0.75, "count": 12}
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,7 @@ def test_a_method_that_draws_the_picture_is_told_of_before_how_well_it_scores():
     ]
     said = trust_words(rows, "50 pictures of cats")
     assert [s["level"] for s in said] == ["warning", "fact"]
-    assert "draws the picture, not the network (0.73 alike" in said[0]["text"]
+    assert "hardly depends on what the network has learnt. Its map stays 0.73 alike" in said[0]["text"]
     assert "by 1 of 2 scores" in said[1]["text"]
     assert "by deletion:blur truly worse (50 pictures of cats)" in said[1]["text"]
 

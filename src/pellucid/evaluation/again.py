@@ -30,12 +30,20 @@ def explained(bench: Bench, network: Network, x: Tensor, targets: Tensor) -> Ten
 
 
 def rank_correlations(a: Tensor, b: Tensor) -> Tensor:
-    """Spearman's correlation between maps a and b [m, H, W], picture by picture: [m]; 0 where one is flat."""
-    ranks = [np.stack([rankdata(one) for one in each.flatten(1).numpy()]) for each in (a, b)]
-    centred = [r - r.mean(1, keepdims=True) for r in ranks]
+    """Spearman's correlation between maps a and b [m, H, W], picture by picture: [m]; 1 where both are flat, 0 where
+    one is.
+    """
+    centred = [centred_ranks(each) for each in (a, b)]
     size = np.linalg.norm(centred[0], axis=1) * np.linalg.norm(centred[1], axis=1)
     found = np.divide((centred[0] * centred[1]).sum(1), size, out=np.zeros(len(size)), where=size > 0)
-    return torch.from_numpy(found)
+    flat = [~r.any(1) for r in centred]
+    return torch.from_numpy(np.where(flat[0] & flat[1], 1.0, found))
+
+
+def centred_ranks(maps: Tensor) -> np.ndarray:
+    """Each map's ranks around 0: float64 [m, H · W]."""
+    ranks = np.stack([rankdata(one) for one in maps.flatten(1).numpy()])
+    return ranks - ranks.mean(1, keepdims=True)
 
 
 def unsigned_correlations(a: Tensor, b: Tensor) -> Tensor:

@@ -11,9 +11,10 @@ import numpy as np
 from pellucid.core.types import View
 from pellucid.evaluation.baselines import BASELINES
 from pellucid.evaluation.bench import Bench, Explainer
+from pellucid.evaluation.check import verdict
 from pellucid.evaluation.columns import Column
 from pellucid.evaluation.judged import Judged
-from pellucid.evaluation.verdicts import verdict, words
+from pellucid.evaluation.verdicts import words
 
 #: The groups of scores by which a picture is a method's best or worst: those that say how true its map is.
 _TRUE = ("faithfulness", "truth")

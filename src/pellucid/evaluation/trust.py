@@ -11,7 +11,8 @@ from typing import Any
 from pellucid.core.files import whole_file
 from pellucid.core.types import View
 from pellucid.evaluation import cache
-from pellucid.evaluation.verdicts import listed
+from pellucid.evaluation.check import CHECKS, exchanged, failure
+from pellucid.evaluation.listed import listed
 
 #: Scores of these groups say how true a map is.
 _TRUE = ("faithfulness", "truth")
@@ -56,8 +57,8 @@ def trust_words(rows: Sequence[Mapping[str, Any]], where: str) -> Said:
     said = [
         {
             "level": "warning",
-            "text": f"It failed the {_check(row)} check on this network: it draws the picture, not the network"
-            f" ({row['value']:.2f} alike, 1 is the same map).",
+            "text": f"It failed the {_check(row)} check on this network: "
+            + failure(row, exchanged(rows, row["method"])),
         }
         for row in rows
         if row["verdict"] == "fails" and row["score"].partition(":")[2].partition(",")[0] not in ("unsigned", "ssim")
@@ -73,7 +74,7 @@ def trust_words(rows: Sequence[Mapping[str, Any]], where: str) -> Said:
 
 
 def _check(row: Mapping[str, Any]) -> str:
-    return "weight-randomisation" if row["score"].startswith("randomised_weights") else "label-randomisation"
+    return CHECKS[row["score"].partition(":")[0]][0]
 
 
 def _some(names: Sequence[str]) -> str:

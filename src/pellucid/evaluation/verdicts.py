@@ -9,16 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.evaluation import check
 from pellucid.evaluation.baselines import BASELINES
 from pellucid.evaluation.bench import Bench, Explainer
 from pellucid.evaluation.columns import Column
 from pellucid.evaluation.curves import blank
 from pellucid.evaluation.judged import Judged
+from pellucid.evaluation.listed import listed
 from pellucid.evaluation.truth import heard
-
-#: A map that stays more alike than this when the weights are shuffled is of the picture more than of the network. Maps
-#: that follow the weights stay near 0, those of a network that is not looked at are 1 (docs/evaluate-explanations.md).
-ALIKE = 0.3
 
 #: Where blurring what the mask marks takes less than this share of what blurring everything takes, it is not looked at.
 IGNORED = 0.05
@@ -32,21 +30,6 @@ _NAMED = 4
 Said = list[dict[str, str]]
 
 
-#: With fewer pictures an interval means nothing.
-_LEAST = 3
-
-
-def verdict(column: Column, low: float, high: float, count: int) -> str:
-    """Of a randomisation score "passes", "fails" or "unclear"; of others nothing, for they have no threshold."""
-    if column.facts.group != "randomisation":
-        return ""
-    if count < _LEAST:
-        return "unclear"
-    if low > ALIKE:
-        return "fails"
-    return "passes" if high < ALIKE else "unclear"
-
-
 def words(
     bench: Bench,
     methods: Mapping[str, Explainer],
@@ -58,7 +41,7 @@ def words(
     own = [m for m in methods if m not in BASELINES]
     return [
         *_ignored(bench),
-        *_randomised(table, own),
+        *({"level": level, "text": text} for level, text in check.words(table, own)),
         *_worse(table, own),
         *_leaders(methods, found, judged),
         *(_few(bench) or _edges(table, own)),  # of few pictures nothing can be told apart from anything
@@ -76,40 +59,6 @@ def _fact(text: str) -> dict[str, str]:
 
 def _warning(text: str) -> dict[str, str]:
     return {"level": "warning", "text": text}
-
-
-def _randomised(table: Sequence[Mapping[str, Any]], own: Sequence[str]) -> Said:
-    """Which methods draw the picture, by weights (rank correlation, else ssim) and by labels."""
-    said = []
-    for score, check, what in (
-        ("randomised_weights", "weight-randomisation", "when its weights are shuffled"),
-        ("randomised_labels", "label-randomisation", "when it was trained on shuffled labels"),
-    ):
-        rows = [r for r in table if r["score"].partition(":")[0] == score and r["method"] in own]
-        column = next((r["score"] for r in rows), None)
-        said += [
-            _warning(
-                f"{row['method']} failed the {check} check on your network: it draws the picture, not the network."
-                f" Its map stays {row['value']:.2f} alike ({row['low']:.2f} to {row['high']:.2f}, {row['count']}"
-                f" pictures; 1 is the same map) {what}."
-            )
-            for row in rows
-            if row["score"] == column and row["verdict"] == "fails"
-        ]
-        passed = [r["method"] for r in rows if r["score"] == column and r["verdict"] == "passes"]
-        if passed:
-            change = f"{'its map changes' if len(passed) == 1 else 'their maps change'} {what}"
-            said.append(_fact(f"The {check} check is passed by {listed(passed)}: {change}."))
-        turned = [r["method"] for r in table if r["score"] == f"{score}:unsigned" and r["verdict"] == "fails"]
-        turned = [m for m in turned if m in passed]
-        if turned:
-            said.append(
-                _fact(
-                    f"{listed(turned)}: at a glance the map looks alike even then, for it marks the same places, with"
-                    " other signs. Read its colours, for or against, not its outline."
-                )
-            )
-    return said
 
 
 def _worse(table: Sequence[Mapping[str, Any]], own: Sequence[str]) -> Said:
@@ -198,8 +147,3 @@ def mask_shares(bench: Bench) -> tuple[np.ndarray, np.ndarray]:
     whole = (bench.clean - bench.asked(every, lambda _, rows: empty[rows])).numpy()
     there = bench.masks.any((1, 2)) & (whole > 0)
     return np.where(there, part / np.where(whole == 0, 1.0, whole), np.nan), there
-
-
-def listed(names: Sequence[str]) -> str:
-    """``a, b and c``."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

@@ -41,6 +41,7 @@ QUICK_SCORES = (
     "infidelity:draws=20",
     "max_sensitivity:draws=2",
     "randomised_weights:rank",
+    "exchanged_pictures",
     "pointing_game",
     "mass_within_mask",
     "relevance_rank",

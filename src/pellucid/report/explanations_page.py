@@ -70,7 +70,8 @@ def may(view: View) -> list[str]:
     told = ["that a method truly better than a random map tells something of this network on pictures like these"]
     if "randomisation" in groups:
         told.append(
-            "that a method which fails a randomisation check draws the picture, not the network: do not use it here"
+            "that a method which fails a randomisation check does not show what the network has learnt: do not use it"
+            " here"
         )
     if "faithfulness" in groups:
         told.append(

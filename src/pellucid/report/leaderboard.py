@@ -11,7 +11,7 @@ import numpy as np
 from pellucid.core.types import View
 
 #: How a method stands by a score. first: nobody is truly better. better, random, worse: beside a map of noise.
-Standing = Literal["first", "better", "random", "worse", "fails", "passes", "unclear", "none"]
+Standing = Literal["first", "better", "random", "worse", "fails", "passes", "unclear", "plain", "none"]
 
 #: In words, for legends and for those who see no colours.
 STANDINGS: Mapping[Standing, str] = {
@@ -22,6 +22,7 @@ STANDINGS: Mapping[Standing, str] = {
     "passes": "passes the check",
     "unclear": "unclear",
     "fails": "fails the check",
+    "plain": "no check: what the checks are read beside",
 }
 
 GROUPS = {
@@ -126,8 +127,8 @@ def _cell(view: View, number: int, column: Column, row: Mapping[str, Any] | None
 
 
 def _standing(view: View, number: int, column: Column, row: Mapping[str, Any]) -> Standing:
-    if row.get("verdict") in ("fails", "passes", "unclear"):
-        return row["verdict"]
+    if column.group == "randomisation":
+        return row.get("verdict") or "plain"
     versus = {"better": "better", "worse": "worse"}.get(row["vs_random"] or "", "random")
     # beats is read from the method's side: −1 where the other is truly better.
     beaten = (view["beats"][column.number, number] < 0).any()

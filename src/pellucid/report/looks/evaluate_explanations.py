@@ -38,7 +38,11 @@ COLOURS = {
     "passes": "#dbe9f9",
     "unclear": "#f1f0ed",
     "fails": "#f6c79b",
+    "plain": "#ffffff",
 }
+
+#: The line around a cell without a colour.
+_EDGE = "#d5d7dc"
 
 #: Inches: the width of names and of a score, the height of a method and of the headings.
 _NAME, _WIDE, _TALL, _HEAD = 2.6, 1.12, 0.46, 1.35
@@ -98,10 +102,7 @@ def _row(axes: Axes, line: Line, top: float) -> None:
         if cell.standing == "none":
             axes.text(left + _WIDE / 2, top + _TALL / 2, "–", fontsize=9, color="#9a9a9a", ha="center", va="center")
             continue
-        box = Rectangle(
-            (left + 0.02, top + 0.02), _WIDE - 0.04, _TALL - 0.04, color=COLOURS[cell.standing], linewidth=0
-        )
-        axes.add_patch(box)
+        _box(axes, cell.standing, left + 0.02, top + 0.02, _WIDE - 0.04, _TALL - 0.04)
         axes.text(left + _WIDE / 2, top + 0.16, cell.value, fontsize=10, ha="center", va="center", color="#111111")
         axes.text(left + _WIDE / 2, top + 0.335, cell.interval, fontsize=7, ha="center", va="center", color="#444444")
 
@@ -123,8 +124,13 @@ def _legend(axes: Axes, rows: list[list[tuple[leaderboard.Standing, str, float]]
     for number, row in enumerate(rows):
         y = top + 0.26 * number
         for standing, text, left in row:
-            axes.add_patch(Rectangle((left, y - 0.09), 0.2, 0.18, color=COLOURS[standing], linewidth=0))
+            _box(axes, standing, left, y - 0.09, 0.2, 0.18)
             axes.text(left + 0.27, y, text, fontsize=8, color="#333333", va="center")
+
+
+def _box(axes: Axes, standing: leaderboard.Standing, left: float, top: float, wide: float, tall: float) -> None:
+    line = 0.8 if standing == "plain" else 0.0
+    axes.add_patch(Rectangle((left, top), wide, tall, facecolor=COLOURS[standing], edgecolor=_EDGE, linewidth=line))
 
 
 def _present(found: list[Line]) -> Iterator[tuple[leaderboard.Standing, str]]:
