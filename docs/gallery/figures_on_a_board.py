@@ -1,7 +1,7 @@
 """Small figures scattered over a board: found by a grid detector, with anchors of three kinds and with none.
 
-And what more training pictures are worth beside more figures on each. With the words ``full learn``, ``full anchors``
-or ``full howmany`` behind it one part, on more pictures and for longer.
+And what more training boards are worth beside more figures labelled on each. With the words ``full learn``, ``full
+anchors`` or ``full howmany`` behind it one part, on more pictures and for longer.
 """
 
 import sys
@@ -17,16 +17,12 @@ from pellucid.report.framed import framed
 from pellucid.report.look import look_of
 from pellucid.report.painted import colour_of
 from pellucid.synth.boards import KINDS, boards
-from pellucid.tasks.detecting.scores import mean_precision
-from pellucid.training.plan import Plan
-from pellucid.training.scoring import drawn_rows
-from pellucid.training.setup import prepare
-from pellucid.training.train import fit, train
+from pellucid.training.train import train
 
 FULL = sys.argv[1:2] == ["full"]
 PARTS = (FULL and sys.argv[2:]) or ["learn", "anchors", "howmany"]
-COUNT, EPOCHS, FEWER, SEEDS, STEPS = (2400, 24, 400, 4, 300) if FULL else (60, 2, 20, 2, 8)
-NUMBERS, EACH, TEST = ((50, 100, 200), (1, 2, 4, 8), 200) if FULL else ((10, 20), (1, 2), 10)
+COUNT, EPOCHS, FEWER, SEEDS = (2400, 24, 400, 4) if FULL else (60, 2, 20, 2)
+LEARNT, VAL, TEST, TIMES, REPEATS = (300, 20, 200, 8, 5) if FULL else (16, 6, 10, 1, 3)
 COMMON = {"task": "detection", "model": "grid:8", "lr": 0.005, "batch": 8, "augment": ("flip",)}
 WAYS = {
     "K-means on these boxes": {"anchors": "kmeans"},
@@ -85,49 +81,16 @@ def anchors():
     view.show().savefig("figures_on_a_board_anchors.png", dpi=110)
 
 
-def answered(number, each, seed, test):
-    """What a detector that learnt from so many boards of so many figures finds on the test boards."""
-    own = boards(number, figures=(each, each), seed=100 + seed)
-    val = boards(10, seed=99)
-    splits = ["train"] * number + ["val"] * len(val) + ["test"] * len(test)
-    epochs = max(1, round(STEPS * COMMON["batch"] / number))
-    plan = Plan.of({**COMMON, "epochs": epochs, "seed": seed})
-    return fit(prepare(data_of([*own, *val, *test], splits), plan, check=False)).answers("test")
-
-
 def howmany():
-    """The score over numbers of boards and of figures on each, at as many steps; all judged on the same boards."""
-    test = boards(TEST, seed=98)
-    rows = drawn_rows(TEST, None, seed=0, draws=200)
-    summaries = {(n, k): [answered(n, k, s, test) for s in range(2)] for n in NUMBERS for k in EACH}
-
-    def score(cell, places):
-        return float(np.mean([mean_precision(own[places], len(KINDS), [0]) for own in summaries[cell]]))
-
-    everything = np.arange(TEST)
-    for number, each in summaries:
-        low, high = np.percentile([score((number, each), p) for p in rows], [2.5, 97.5])
-        print(
-            f"{number} boards, {each} figures each: {score((number, each), everything):.3f} ({low:.3f} to {high:.3f})"
-        )
-    pairs = [((n, k), (2 * n, k // 2)) for n, k in summaries if (2 * n, k // 2) in summaries and k % 2 == 0]
-    gains = [np.mean([score(more, p) - score(few, p) for few, more in pairs]) for p in (everything, *rows)]
-    low, high = np.percentile(gains[1:], [2.5, 97.5])
-    print(
-        f"twice the boards, half the figures on each: {gains[0]:+.3f} ({low:+.3f} to {high:+.3f}), {len(pairs)} pairs"
-    )
-    figure = Figure(figsize=(5.5, 3.6), layout="constrained")
-    axes = figure.subplots()
-    for each in EACH:
-        axes.plot(NUMBERS, [score((n, each), everything) for n in NUMBERS], marker="o", label=f"{each} on each")
-    axes.set_xscale("log", base=2)
-    axes.set_xticks(NUMBERS, [str(n) for n in NUMBERS])
-    axes.set_xlabel("training boards")
-    axes.set_ylabel("mAP at overlap 0.5")
-    axes.set_ylim(0, 1)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=9, title="figures")
-    figure.savefig("figures_on_a_board_howmany.png", dpi=110)
+    """More boards, or more figures labelled on each? All judged on the same boards with all that stands on them."""
+    data = data_of(boards(LEARNT + VAL + TEST, seed=5), ["train"] * LEARNT + ["val"] * VAL + ["test"] * TEST)
+    view = pellucid.howmany(data, instances=True, epochs=TIMES, repeats=REPEATS, **COMMON)
+    for row in view.table:
+        ends = f"{row['score']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+        print(f"{row['pictures']} boards, {row['each']} figures asked for on each: {ends}")
+    for sentence in look_of(view.kind).words(view):
+        print(sentence.text)
+    view.show().savefig("figures_on_a_board_howmany.png", dpi=110)
 
 
 with tempfile.TemporaryDirectory() as place:

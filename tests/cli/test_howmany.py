@@ -67,3 +67,11 @@ def test_mistakes_are_one_line_and_leave_nothing(
     assert said in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_without_boxes_there_are_none_to_vary(table: Path, tmp_path: Path, call: Call) -> None:
+    code, _, err = call(table, "--task", "detection", "--instances", "--out", tmp_path / "out")
+    assert code == 2, err
+    assert "the data tell of no boxes; name a data set that has boxes" in err
+    assert len(err.strip().splitlines()) == 1
+    assert not (tmp_path / "out").exists()

@@ -40,7 +40,9 @@ def howmany(
     instances: Annotated[
         bool,
         typer.Option(
-            "--instances", help="Vary pictures of each object apart from objects (a column 'group' names them)."
+            "--instances",
+            help="Vary boxes or points on each picture apart from pictures; without any, pictures of each object (a "
+            "column 'group' names it) apart from objects.",
         ),
     ] = False,
     out: Annotated[Path, typer.Option("--out", "-o", help="The folder to write into.")] = Path("pellucid-howmany"),

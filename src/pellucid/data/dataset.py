@@ -127,6 +127,7 @@ class Dataset:
     of one. outlines: one a box, None where it has none. problems: those that were found while reading; what they are
     about is not among the items. point_kinds: what each point is, None where all are of one type. features: what
     the numbers of each [1, F] matrix are, where it was a table's row. mask_names: what the numbers in masks mean.
+    unasked: the numbers of each one's boxes or points that are there, but are neither taught nor taken for background.
     """
 
     source: str
@@ -144,11 +145,12 @@ class Dataset:
     problems: tuple[Problem, ...] = ()
     features: tuple[str, ...] = ()
     mask_names: Mapping[int, str] = field(default_factory=dict)
+    unasked: tuple[frozenset[int], ...] | None = None
 
     def __post_init__(self) -> None:
         per_item = {"split": self.split, "group": self.group, "rows": self.rows or None, **self.columns}
         per_item |= {"boxes": self.boxes, "points": self.points, "masks": self.masks, "outlines": self.outlines}
-        per_item |= {"point_kinds": self.point_kinds}
+        per_item |= {"point_kinds": self.point_kinds, "unasked": self.unasked}
         for name, values in per_item.items():
             if values is not None and len(values) != len(self.items):
                 raise BadInput(f"{len(values)} entries of {name!r} for {len(self.items)} items", where=self.source)
@@ -190,8 +192,16 @@ class Dataset:
             point_kinds=some(self.point_kinds),
             masks=some(self.masks),
             outlines=some(self.outlines),
+            unasked=some(self.unasked),
             problems=(),
         )
+
+    def asked(self, i: int, count: int) -> np.ndarray:
+        """Which of item ``i``'s so many boxes or points are asked for: bool [count]."""
+        found = np.ones(count, bool)
+        if self.unasked is not None:
+            found[sorted(self.unasked[i])] = False
+        return found
 
     def where(self, split: str) -> Dataset:
         """The items of one split; an error where there are none."""

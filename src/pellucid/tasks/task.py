@@ -217,7 +217,8 @@ def _sizes(data: Dataset, training: Sequence[int]) -> tuple[tuple[float, float],
         own = None if data.boxes is None else data.boxes[i]
         if own is not None and len(own.kinds):
             height, width = data[i].array.shape[:2]
-            found.append((own.corners[:, 2:] - own.corners[:, :2]) / [width, height])
+            asked = own.corners[data.asked(i, len(own.kinds))]
+            found.append((asked[:, 2:] - asked[:, :2]) / [width, height])
     if not found:
         return ()
     sizes = np.concatenate(found)

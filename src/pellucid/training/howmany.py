@@ -15,10 +15,12 @@ from pellucid.core.errors import BadInput
 from pellucid.core.types import View
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.opening import open_dataset
+from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Metric
 from pellucid.training.alternatives import Outcome
 from pellucid.training.ground import Ground
 from pellucid.training.instances import instances as on_grid
+from pellucid.training.on_each import PLACES, on_each
 from pellucid.training.parts import DRAWS, check, error_of, learnt, score_of
 from pellucid.training.plan import Plan
 from pellucid.training.power_law import PowerLaw, curves_drawn, fitted
@@ -49,7 +51,8 @@ def howmany(
     its first one. sizes: how many sizes, or which. repeats: random parts of the training pictures for each size,
     nested, groups whole, each label with its share; all are judged on the same test pictures. budget: "steps" trains
     as many steps at every size, "epochs" goes as often through the pictures. instances: vary pictures of each
-    object apart from objects instead (see ``instances``). choices: as for ``pellucid.train``; by default a linear
+    object apart from objects instead (see ``instances``), or boxes or points on each picture apart from pictures (see
+    ``on_each``). choices: as for ``pellucid.train``; by default a linear
     layer on the frozen default network.
 
     Gives pictures [size], score [size, seed], and curve/… [step]: the fit error = a·n^−b + c with its 95 % band, up to
@@ -59,7 +62,8 @@ def howmany(
     opened = data if isinstance(data, Dataset) else open_dataset(os.fspath(data))
     check(repeats, budget)
     if instances:
-        return on_grid(opened, metric=metric, repeats=repeats, budget=budget, **choices)
+        grid = on_each if tasks[Plan.of(choices).task].facts.learns in PLACES else on_grid
+        return grid(opened, metric=metric, repeats=repeats, budget=budget, **choices)
     ground = Ground(opened, Plan.of(choices))
     name, measured = score_of(ground, metric, target)
     rows = ground.split(ground.plan.seed)

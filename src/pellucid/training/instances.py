@@ -13,7 +13,6 @@ import numpy as np
 from pellucid.core.errors import BadInput
 from pellucid.core.types import View
 from pellucid.data.dataset import Dataset
-from pellucid.tasks.task import Metric
 from pellucid.training.ground import Ground
 from pellucid.training.paired import Judged, pairs, spread
 from pellucid.training.parts import DRAWS, error_of, learnt, score_of
@@ -55,7 +54,7 @@ def instances(
     if not np.isfinite(own.values).all():
         raise BadInput("the metric is not defined for some training", cure="choose another --metric")
     facts = {"rows": rows, "budget": budget, "seconds": sum(o.seconds for cell in outcomes for o in cell)}
-    return _view(own, groups, each, ground, name, measured, facts)
+    return view_of("instances", ("groups", "each", "pictures"), own, (groups, each), ground, name, facts)
 
 
 def grid_of(groups: np.ndarray, training: np.ndarray, where: str) -> tuple[list[int], list[int]]:
@@ -69,38 +68,49 @@ def grid_of(groups: np.ndarray, training: np.ndarray, where: str) -> tuple[list[
     if most < 2 or len(counts) < LEAST:
         cure = "name pictures of one object alike in a column 'group', several pictures for most, and 8 objects or more"
         raise BadInput(f"{len(counts)} groups of mostly {most} training pictures make no grid", where=where, cure=cure)
-    each = [RATIO**k for k in range(most.bit_length())]
-    full = int((counts >= each[-1]).sum())
-    found = [full // RATIO**k for k in reversed(range(LEVELS)) if full // RATIO**k >= 2]
+    found, each = ratios(counts)
     if len(found) < 2:
         cure = "give more objects with several pictures"
-        raise BadInput(f"only {full} groups have {each[-1]} training pictures", where=where, cure=cure)
+        what = f"only {(counts >= each[-1]).sum()} groups have {each[-1]} training pictures"
+        raise BadInput(what, where=where, cure=cure)
     return found, each
+
+
+def ratios(counts: np.ndarray) -> tuple[list[int], list[int]]:
+    """Numbers of units, and of what is in each, in ratios of two up to what half of the units have.
+
+    counts: of what is in each unit. Of the units those count that have the most of it that is tried.
+    """
+    each = [RATIO**k for k in range(int(np.sort(counts)[len(counts) // 2]).bit_length())]
+    full = int((counts >= each[-1]).sum()) if each else 0
+    return [full // RATIO**k for k in reversed(range(LEVELS)) if full // RATIO**k >= 2], each
 
 
 # -- what comes out -------------------------------------------------------------------------------
 
 
-def _view(
+def view_of(
+    kind: str,
+    columns: tuple[str, str, str],
     own: Judged,
-    groups: Sequence[int],
-    each: Sequence[int],
+    numbers: tuple[Sequence[int], Sequence[int]],
     ground: Ground,
     name: str,
-    metric: Metric,
     facts: Mapping[str, Any],
 ) -> View:
-    cells = list(itertools.product(groups, each))
+    """Scores over both numbers as values. columns: the names of the first, the second, and their product."""
+    metric, (first, second, total) = ground.judge.metrics[name], columns
+    cells = list(itertools.product(*numbers))
     table = []
     for place, (g, k) in enumerate(cells):
         mean, sure = own.level(place)
         low, high = within(mean - sure.margin, mean + sure.margin, name, metric.higher)
-        table.append({"groups": g, "each": k, "pictures": g * k, "score": mean, "low": low, "high": high})
-    shape = (len(groups), len(each), own.values.shape[1])
+        table.append({first: g, second: k, total: g * k, "score": mean, "low": low, "high": high})
+    shape = (*map(len, numbers), own.values.shape[1])
     return View(
-        kind="instances",
-        arrays={"score": own.values.reshape(shape), "groups": np.array(groups), "each": np.array(each)},
-        axes={"score": ("size", "unit", "seed"), "groups": ("size",), "each": ("unit",)},
+        kind=kind,
+        arrays={"score": own.values.reshape(shape), first: np.array(numbers[0]), second: np.array(numbers[1])},
+        axes={"score": ("size", "unit", "seed"), first: ("size",), second: ("unit",)},
         table=tuple(table),
         options={
             "task": ground.judge.kind,
@@ -108,13 +118,14 @@ def _view(
             "words": metric.words,
             "higher": metric.higher,
             "at_equal_total": at_equal_total(own, cells, higher=metric.higher),
-            "doubling": doublings(own, cells, higher=metric.higher),
+            "doubling": doublings(own, cells, higher=metric.higher, names=(first, second)),
             "repeats": own.values.shape[1],
             "items": {split: len(rows) for split, rows in facts["rows"].items() if len(rows)},
             "budget": facts["budget"],
             "labels": list(ground.labels),
             "model": ground.plan.model,
             "learns": ground.learns,
+            **facts.get("told", {}),
         },
         seconds=facts["seconds"],
         notes=ground.notes,
@@ -142,10 +153,12 @@ def at_equal_total(own: Judged, cells: Sequence[tuple[int, int]], *, higher: boo
     return {"better_by": pair.difference, "low": pair.low, "high": pair.high, "real": pair.real, "pairs": len(couples)}
 
 
-def doublings(own: Judged, cells: Sequence[tuple[int, int]], *, higher: bool) -> dict[str, dict[str, float]]:
+def doublings(
+    own: Judged, cells: Sequence[tuple[int, int]], *, higher: bool, names: tuple[str, str] = ("groups", "each")
+) -> dict[str, dict[str, float]]:
     """The share of the error that twice as many groups, and twice as many pictures of each, take off, with intervals.
 
-    A plane through log error over log g and log k, by least squares: its slopes say both.
+    names: of both numbers. A plane through log error over log g and log k, by least squares: its slopes say both.
     """
     errors = np.maximum(error_of(own.values, higher), 1e-6)
     draws = np.maximum(error_of(own.draws, higher), 1e-6)
@@ -154,7 +167,7 @@ def doublings(own: Judged, cells: Sequence[tuple[int, int]], *, higher: bool) ->
     slopes = solve @ np.log2(errors)
     again = np.einsum("sc,dcr->dsr", solve, np.log2(draws))
     found = {}
-    for i, axis in enumerate(("groups", "each")):
+    for i, axis in enumerate(names):
         sure = spread(slopes[i], again[:, i], own.groups)
         ends = slopes[i].mean() + np.array([0, sure.margin, -sure.margin])
         value, low, high = (1 - 2**ends).tolist()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from pellucid.core.errors import BadInput, near
 from pellucid.core.progress import track
+from pellucid.data.dataset import Dataset
 from pellucid.tasks.task import Metric
 from pellucid.training.alternatives import Outcome, in_common
 from pellucid.training.ground import Ground, with_split
@@ -49,19 +50,29 @@ def error_of(scores: np.ndarray, higher: bool) -> np.ndarray:
 
 
 def learnt(
-    ground: Ground, rows: Mapping[str, np.ndarray], parts: Sequence[Sequence[np.ndarray]], budget: str
+    ground: Ground,
+    rows: Mapping[str, np.ndarray],
+    parts: Sequence[Sequence[np.ndarray]],
+    budget: str,
+    told: Callable[[int, int], Dataset] | None = None,
 ) -> list[list[Outcome]]:
-    """A training on each part, [size][repeat]. parts: the training items' numbers, [repeat][size]."""
+    """A training on each part, [size][repeat]. parts: the training items' numbers, [repeat][size].
+
+    told: repeat, size → the data as this training is told of them; the same pictures. None: as they are.
+    """
     sizes = range(len(parts[0]))
     found: list[list[Outcome]] = [[] for _ in sizes]
     for (r, own), k in track(list(itertools.product(enumerate(parts), sizes)), "sizes"):
         plan = dataclasses.replace(ground.plan, seed=ground.plan.seed + r)
-        found[k].append(_trained(ground, {**rows, "train": own[k]}, plan, len(rows["train"]), budget))
+        data = ground.data if told is None else told(r, k)
+        found[k].append(_trained(ground, data, {**rows, "train": own[k]}, plan, len(rows["train"]), budget))
     return found
 
 
-def _trained(ground: Ground, rows: Mapping[str, np.ndarray], plan: Plan, most: int, budget: str) -> Outcome:
-    setup = ground.setup(with_split(ground.data, rows), plan)
+def _trained(
+    ground: Ground, data: Dataset, rows: Mapping[str, np.ndarray], plan: Plan, most: int, budget: str
+) -> Outcome:
+    setup = ground.setup(with_split(data, rows), plan)
     if budget == "steps":  # a smaller part is gone through more often, and validated as often
         every = np.resize(np.random.default_rng(plan.seed).permutation(rows["train"]), most)
         setup = dataclasses.replace(setup, rows={**setup.rows, "train": every})

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from pellucid.core.types import View
-from pellucid.report.figures import GREY, Picture, printable, title
+from pellucid.report import two_numbers
 from pellucid.report.looks.comparison import spoken
-from pellucid.report.words import Sentence, number, percent, whole
+from pellucid.report.words import Sentence, whole
 
 TITLE = "More objects, or more pictures of each?"
 
@@ -23,132 +20,38 @@ COLUMNS = {
     "high": "to",
 }
 
-_GROUPS, _EACH = "#2c6ecb", "#e07b00"
-
-#: Repeats and test pictures below which a person is warned.
-_REPEATS, _ITEMS = 5, 50
-
-
-# -- words ----------------------------------------------------------------------------------------
+_SAID = two_numbers.Words(
+    columns=("groups", "each", "pictures"),
+    first="objects",
+    second="pictures of each",
+    halved="half as many pictures each",
+    total="pictures",
+)
 
 
 def words(view: View) -> list[Sentence]:
     """Which is worth more at the same number of pictures, what doubling either brings, and how that was found."""
-    return [*_warnings(view), Sentence("fact", _equal(view)), Sentence("fact", _doubling(view)), *_how(view)]
+    told = (two_numbers.equal(view, _SAID), two_numbers.doubling(view, _SAID), _how(view))
+    return [*two_numbers.warnings(view), *(Sentence("fact", text) for text in told)]
 
 
 def headline(view: View) -> str:
     """The answer in one line."""
-    found = view.options["at_equal_total"]
-    if not found["real"]:
-        return "At the same number of pictures, more objects and more pictures of each cannot be told apart"
-    more = "more objects are" if found["better_by"] > 0 else "more pictures of each object are"
-    return f"At the same number of pictures, {more} worth more"
-
-
-def _equal(view: View) -> str:
-    found, metric = view.options["at_equal_total"], spoken(view.options["metric"])
-    begin = f"At the same number of pictures, twice as many objects with half as many pictures each change {metric} by "
-    better = found["better_by"] if view.options["higher"] else -found["better_by"]
-    low, high = (found["low"], found["high"]) if view.options["higher"] else (-found["high"], -found["low"])
-    ends = f"{_figure(low)} to {_figure(high)}"
-    sure = "a real difference" if found["real"] else "which cannot be told apart from nothing"
-    return f"{begin}{better:+.3f} ({ends}): {sure}, the mean over {found['pairs']} pairs of cells."
-
-
-def _figure(value: float) -> str:
-    return f"{value:+.3f}" if abs(value) < 10 else number(value)
-
-
-def _doubling(view: View) -> str:
-    found = view.options["doubling"]
-    error = "the error (1 − score)" if view.options["higher"] else spoken(view.options["metric"])
-    told = [
-        f"{what} take off {_share(found[axis]['value'])} of it ({_share(found[axis]['low'])} to "
-        f"{_share(found[axis]['high'])})"
-        for axis, what in (("groups", "twice as many objects"), ("each", "twice as many pictures of each"))
-    ]
-    return f"Of {error}: {' and '.join(told)}, by a plane through its logarithm over those of both numbers."
-
-
-def _share(value: float) -> str:
-    return percent(value) if value >= 0 else f"−{percent(-value)}"
-
-
-def _how(view: View) -> Iterator[Sentence]:
-    options = view.options
-    budget = "steps" if options["budget"] == "steps" else "times through its pictures"
-    yield Sentence(
-        "fact",
-        f"Each cell was trained {options['repeats']} times, on other random objects and other pictures of them (a "
-        f"smaller cell’s within a larger one’s), with the same number of {budget}, and judged by "
-        f"{spoken(options['metric'])}, {options['words']}, on the same {whole(options['items']['test'])} test "
-        "pictures, which show other objects. Intervals (95 %) hold what other test objects and other repeats would "
-        "have given.",
-    )
-
-
-def _warnings(view: View) -> Iterator[Sentence]:
-    if view.options["repeats"] < _REPEATS:
-        yield Sentence("warning", f"Only {view.options['repeats']} repeats: intervals are wide. Take 5 or more.")
-    if view.options["items"]["test"] < _ITEMS:
-        text = f"Only {view.options['items']['test']} test pictures: small differences cannot be found on them."
-        yield Sentence("warning", text)
-
-
-# -- the figure -----------------------------------------------------------------------------------
+    return two_numbers.headline(view, _SAID)
 
 
 def figure(view: View) -> Figure:
     """The scores over both numbers, equal totals along the diagonals; beside it what doubling either takes off."""
-    drawn = Picture(figsize=(11, 4.8), layout="constrained")
-    drawn.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
-    drawn.suptitle(printable(headline(view), 120), fontsize=12.5, x=0.01, ha="left", parse_math=False)
-    left, right = drawn.subplots(1, 2, width_ratios=[1.5, 1])
-    _draw_map(left, view)
-    _draw_doubling(right, view)
-    return drawn
+    return two_numbers.figure(view, _SAID)
 
 
-def _draw_map(axes: Axes, view: View) -> None:
-    scores = view["score"].mean(2)
-    higher = view.options["higher"]
-    shown = axes.imshow(scores, cmap="Blues" if higher else "Blues_r", origin="lower", aspect="auto")
-    middle = (scores.min() + scores.max()) / 2
-    rows = {(r["groups"], r["each"]): r for r in view.table}
-    for i, g in enumerate(view["groups"]):
-        for j, k in enumerate(view["each"]):
-            row = rows[int(g), int(k)]
-            dark = (scores[i, j] > middle) == higher
-            text = f"{row['score']:.3f}\n{row['low']:.2f}–{row['high']:.2f}\n{whole(row['pictures'])} pictures"
-            axes.text(j, i, text, ha="center", va="center", fontsize=8.5, color="white" if dark else "#111827")
-    axes.set_xticks(range(len(view["each"])), [str(k) for k in view["each"]])
-    axes.set_yticks(range(len(view["groups"])), [whole(int(g)) for g in view["groups"]])
-    axes.set_xlabel("pictures of each object", fontsize=9.5, color=GREY)
-    axes.set_ylabel("objects", fontsize=9.5, color=GREY)
-    axes.tick_params(labelsize=9, colors=GREY, length=0)
-    axes.spines[:].set_visible(False)
-    bar = axes.figure.colorbar(shown, ax=axes, fraction=0.04, pad=0.02)
-    bar.outline.set_visible(False)
-    bar.ax.tick_params(labelsize=8.5, colors=GREY, length=0)
-    better = "more is better" if higher else "less is better"
-    title(axes, f"{printable(spoken(view.options['metric']), 30)} ({better}); one step up and left: as many pictures")
-
-
-def _draw_doubling(axes: Axes, view: View) -> None:
-    found = view.options["doubling"]
-    shown = (("groups", "twice as many\nobjects", _GROUPS), ("each", "twice as many\npictures of each", _EACH))
-    for y, (axis, _, colour) in enumerate(shown):
-        each = {n: 100 * v for n, v in found[axis].items()}
-        axes.barh(y, each["value"], height=0.5, color=colour, alpha=0.85)
-        axes.plot([each["low"], each["high"]], [y, y], color="#111827", linewidth=1.6)
-    axes.axvline(0, color="#9ca3af", linewidth=1)
-    axes.set_yticks(range(2), [text for _, text, _ in shown], fontsize=9.5, color="#222222")
-    axes.set_ylim(1.6, -0.6)
-    axes.set_xlabel("% of the error taken off (line: 95 % interval)", fontsize=9.5, color=GREY)
-    axes.tick_params(axis="x", labelsize=9, colors=GREY)
-    axes.tick_params(axis="y", length=0)
-    axes.grid(axis="x", color="#e5e7eb", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[:].set_visible(False)
-    title(axes, "What doubling is worth")
+def _how(view: View) -> str:
+    options = view.options
+    budget = "steps" if options["budget"] == "steps" else "times through its pictures"
+    return (
+        f"Each cell was trained {options['repeats']} times, on other random objects and other pictures of them (a "
+        f"smaller cell’s within a larger one’s), with the same number of {budget}, and judged by "
+        f"{spoken(options['metric'])}, {options['words']}, on the same {whole(options['items']['test'])} test "
+        "pictures, which show other objects. Intervals (95 %) hold what other test objects and other repeats would "
+        "have given."
+    )

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from pellucid.models.grid import BOXES, STRIDES, grids
+from pellucid.tasks.detecting.truth import asked
 
 #: An anchor answers for a box whose size it overlaps by so much, and in any case the best of all does.
 FITS = 0.4
@@ -53,8 +54,8 @@ def by_size(targets: Tensor, output: Tensor) -> Assigned:
 
 
 def _true(targets: Tensor) -> tuple[Tensor, Tensor, Tensor, tuple[int, int]]:
-    """All true boxes [k, 5], their items and rows, and (height, width) of what entered the network."""
-    item, row = (~targets[:, 1:, 0].isnan()).nonzero(as_tuple=True)
+    """The boxes that are asked for [k, 5], their items and rows, and (height, width) of what entered the network."""
+    item, row = asked(targets).nonzero(as_tuple=True)
     known = targets[~targets[:, 0, 0].isnan()]
     width, height = (int(v) for v in known[0, 0, :2]) if len(known) else (STRIDES[-1], STRIDES[-1])
     return targets[item, row + 1], item, row + 1, (height, width)

@@ -9,7 +9,7 @@ from torchvision.ops import generalized_box_iou_loss
 
 from pellucid.models.grid import EDGES, FIRST_CLASS, OBJECT
 from pellucid.tasks.detecting.assignment import Assigned, by_anchors, by_size
-from pellucid.tasks.detecting.truth import judged
+from pellucid.tasks.detecting.truth import OPEN, asked, judged
 
 #: The weight of the boxes' loss beside the others (5 in YOLOv1; 1 − GIoU reaches 2).
 BOXES = 2.0
@@ -20,28 +20,42 @@ def loss_of(output: Tensor, targets: Tensor, anchors: Tensor | None) -> Tensor:
 
     output: [N, places, 5 + classes] decoded. An assigned place should say the overlap of its box with the true one
     (Redmon 2016, § 2: Pr(object) · IoU), all others 0; by the quality focal loss |y − σ|² · BCE(σ, y) (Li 2020,
-    arXiv:2006.04388, eq. 3), for nearly all places are empty. Boxes pay 1 − GIoU (arXiv:1902.09630), classes CE.
+    arXiv:2006.04388, eq. 3), for nearly all places are empty. Boxes pay 1 − GIoU (arXiv:1902.09630), classes CE. Who
+    answers for nothing and has its middle in a box that is not asked for pays nothing.
     """
     known = judged(targets)
     assigned = by_size(targets, output) if anchors is None else by_anchors(targets, anchors)
-    count = (~targets[:, 1:, 0].isnan()).sum(1).clamp(min=1)
+    count = asked(targets).sum(1).clamp(min=1)
     true = targets[assigned.item, assigned.row]
     own = output[assigned.item, assigned.place]
     apart = generalized_box_iou_loss(own[:, EDGES], true[:, :4], reduction="none")
     classes = F.cross_entropy(own[:, FIRST_CLASS:], true[:, 4].long(), reduction="none")
     paid = _per_item(BOXES * apart + classes, assigned, len(output))
-    objects = _objects(output, assigned, _overlap(own[:, EDGES].detach(), true[:, :4]))
+    objects = _objects(output, targets, assigned, _overlap(own[:, EDGES].detach(), true[:, :4]))
     return torch.where(known, objects / count + paid, 0.0)
 
 
-def _objects(output: Tensor, assigned: Assigned, overlap: Tensor) -> Tensor:
+def _objects(output: Tensor, targets: Tensor, assigned: Assigned, overlap: Tensor) -> Tensor:
     """The quality focal loss over all places, a sum an item [N]."""
     wanted = torch.zeros_like(output[..., OBJECT])
     flat = assigned.item * output.shape[1] + assigned.place
     wanted.view(-1).scatter_reduce_(0, flat, overlap.to(wanted), "amax", include_self=True)
     logit = output[..., OBJECT]
     off = (wanted - logit.sigmoid()).abs() ** 2
-    return (off * F.binary_cross_entropy_with_logits(logit, wanted, reduction="none")).sum(1)
+    each = off * F.binary_cross_entropy_with_logits(logit, wanted, reduction="none")
+    open_ = targets[:, 1:, 4] == OPEN
+    if bool(open_.any()):
+        taken = torch.zeros_like(wanted, dtype=torch.bool)
+        taken.view(-1)[flat] = True
+        each = each * (taken | ~_within(output[..., EDGES].detach(), targets[:, 1:, :4], open_))
+    return each.sum(1)
+
+
+def _within(boxes: Tensor, others: Tensor, which: Tensor) -> Tensor:
+    """Whose middle lies in one of these others: [N, places, 4], [N, k, 4] and bool [N, k] → bool [N, places]."""
+    middle = ((boxes[..., :2] + boxes[..., 2:]) / 2)[:, :, None]
+    inside = ((middle >= others[:, None, :, :2]) & (middle <= others[:, None, :, 2:])).all(-1)
+    return (inside & which[:, None]).any(2)
 
 
 def _per_item(each: Tensor, assigned: Assigned, count: int) -> Tensor:

@@ -45,7 +45,7 @@ def summary_of(output: Tensor, targets: Tensor, *, without: tuple[int, ...] = ()
 
 def summary(found: np.ndarray, true: np.ndarray, most: int) -> np.ndarray:
     """One picture's: found [k, 7], best first; true [m, 5] with its class behind the edges, NaN where there is none."""
-    true = true[~np.isnan(true[:, 0])]
+    true = true[true[:, 4] >= 0]  # neither NaN nor one that is not asked for
     table = _empty(most)
     table[0, 0] = len(true)
     found = found[:MOST]

@@ -2,7 +2,8 @@
 
 A target is float32 [1 + most, 5]. Its first row is (width, height, 0, 0, JUDGED) of what enters the network, then a row
 a box: x0, y0, x1, y1 in pixels and the number of its class. Rows without one are NaN; where nobody knows what a picture
-shows, all are. A picture that was looked at and shows nothing has its first row.
+shows, all are. A picture that was looked at and shows nothing has its first row. A box of class OPEN is not asked for:
+it is neither taught, nor is what answers there taken for wrong.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ from pellucid.models.inputs import InputSpec
 
 #: What stands in the first row of a target, where a box has its class.
 JUDGED = -1.0
+
+#: The class of a box that nobody asks for.
+OPEN = -1.0
 
 #: Of a box that the edge cut, so much of its area must be left, or it is none; and a side of so many pixels.
 LEFT, SMALLEST = 0.25, 1.0
@@ -44,6 +48,7 @@ def target_of(kinds: tuple[str, ...], most: int) -> Callable[[Dataset, int, Fram
         scale = np.array([width / (frame.right - frame.left), height / (frame.bottom - frame.top)] * 2)
         corners = (corners - np.array([frame.left, frame.top] * 2)) * scale
         numbers = np.array([kinds.index(kind) for kind in given.kinds], np.float64)
+        numbers[~data.asked(i, len(numbers))] = OPEN
         rows = torch.from_numpy(np.concatenate([corners, numbers[:, None]], 1)).float()
         inside, kept = cut(rows[None, :, :4], (height, width))
         rows = torch.cat([inside[0], rows[:, 4:]], 1)[kept[0]]
@@ -77,3 +82,8 @@ def moved(targets: Tensor, moves: Moves) -> Tensor:
 def judged(targets: Tensor) -> Tensor:
     """Which pictures anybody looked at: bool [N]."""
     return ~targets[:, 0, 0].isnan()
+
+
+def asked(targets: Tensor) -> Tensor:
+    """Which rows are boxes that are asked for: bool [N, most]."""
+    return targets[:, 1:, 4] >= 0

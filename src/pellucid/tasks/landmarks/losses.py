@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from pellucid.tasks.landmarks.truth import heatmaps, judged, there
+from pellucid.tasks.landmarks.truth import asked, heatmaps, judged, there
 
 Loss = Literal["mse", "focal"]
 
@@ -23,7 +23,7 @@ def squared_error(output: Tensor, targets: Tensor, sigma: float) -> Tensor:
     A Gaussian of height 1 has the squared norm πσ²: who says nothing pays 1 for each landmark that is there.
     """
     wanted = heatmaps(targets, output.shape[1], _size(output), sigma)
-    each = ((output - wanted) ** 2).sum((2, 3)) / (math.pi * sigma**2)
+    each = (asked(targets, wanted, sigma) * (output - wanted) ** 2).sum((2, 3)) / (math.pi * sigma**2)
     return each.mean(1) * judged(targets)
 
 
@@ -38,7 +38,7 @@ def focal(output: Tensor, targets: Tensor, sigma: float) -> Tensor:
     yes, no = F.logsigmoid(output), F.logsigmoid(-output)  # log p, log (1 − p)
     here = no.exp() ** ALPHA * yes
     elsewhere = (1 - near) ** BETA * yes.exp() ** ALPHA * no
-    total = -torch.where(at, here, elsewhere).sum((1, 2, 3))
+    total = -(asked(targets, near, sigma) * torch.where(at, here, elsewhere)).sum((1, 2, 3))
     return total / there(targets, kinds).sum((1, 2)).clamp(min=1) * judged(targets)
 
 

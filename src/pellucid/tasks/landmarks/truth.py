@@ -3,10 +3,12 @@
 A target is float32 [1 + most, 3]. Its first row is (width, height, JUDGED) of what enters the network, then a row a
 landmark: x, y in pixels (the first pixel's left upper corner is 0, 0) and the number of its type. Rows without one are
 NaN; where nobody knows what a picture shows, all are. A picture that was looked at and shows none has its first row.
+A landmark of type OPEN is not asked for: it is neither taught, nor is its place taken for background.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -25,6 +27,9 @@ _TOGETHER = 8
 
 #: What stands in the first row of a target, where a landmark has its type.
 JUDGED = -1.0
+
+#: The type of a landmark that nobody asks for, and how many sigma around it are not looked at.
+OPEN, AROUND = -1.0, 3.0
 
 
 def target_of(vocabulary: Vocabulary) -> Callable[[Dataset, int, Frame, InputSpec], Tensor]:
@@ -45,6 +50,7 @@ def target_of(vocabulary: Vocabulary) -> Callable[[Dataset, int, Frame, InputSpe
             cure = f"known are {', '.join(map(repr, kinds))}"
             raise BadInput(f"{unknown[0]!r} is no known type of landmark", where=data.row(i), cure=cure)
         numbers = np.array([kinds.index(name) for name in named], np.float64)
+        numbers[~data.asked(i, len(numbers))] = OPEN
         x = (places[:, 0] - frame.left) * width / (frame.right - frame.left)
         y = (places[:, 1] - frame.top) * height / (frame.bottom - frame.top)
         inside = (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
@@ -90,8 +96,8 @@ def moved(kinds: Sequence[str]) -> Callable[[Tensor, Moves], Tensor]:
         outside = ((places < 0) | (places > edge)).any(2)
         numbers = targets[:, 1:, 2]
         mirror = torch.linalg.det(moves.matrix[:, :, :2]) < 0
-        swapped = other.to(numbers)[numbers.nan_to_num(0.0).long()]
-        swap = mirror.to(numbers.device)[:, None] & ~numbers.isnan()
+        swapped = other.to(numbers)[numbers.nan_to_num(0.0).clamp(min=0).long()]
+        swap = mirror.to(numbers.device)[:, None] & (numbers >= 0)
         found[:, 1:, 2] = torch.where(swap, swapped, numbers)
         found[:, 1:][outside] = torch.nan
         return found
@@ -131,3 +137,16 @@ def heatmaps(targets: Tensor, kinds: int, size: tuple[int, int], sigma: float) -
             each = down[:, some, :, None] * (across[:, some] * own[:, kind, some])[:, :, None]
             found[:, kind] = torch.maximum(found[:, kind], each.amax(1))
     return found
+
+
+def asked(targets: Tensor, wanted: Tensor, sigma: float) -> Tensor:
+    """Which pixels of the heatmaps ``wanted`` [N, kinds, height, width] are judged: all but those within AROUND · sigma
+    of a landmark that is not asked for and nearer to it than to one that is. float of the same shape, or a 1.
+    """
+    open_ = targets[:, 1:, 2] == OPEN
+    if not bool(open_.any()):
+        return wanted.new_ones(())
+    others = targets.clone()
+    others[:, 1:, 2] = torch.where(open_, 0.0, torch.nan)
+    near = heatmaps(others, 1, (wanted.shape[-2], wanted.shape[-1]), sigma)
+    return ((near < math.exp(-(AROUND**2) / 2)) | (near <= wanted)).to(wanted)
