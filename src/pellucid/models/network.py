@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from pellucid.core.allocator import keep_freed_memory
 from pellucid.core.errors import BadInput, near
 from pellucid.models.capture import capture
 from pellucid.models.grid import GridDetector, highest
@@ -54,6 +55,9 @@ class Network:
     groups: tuple[int, ...] = ()
     negative: str | None = None
     _cache: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        keep_freed_memory()
 
     def __call__(self, x: Tensor) -> Any:
         """The module's output for ``x`` [N, C, H, W], or its part's."""
