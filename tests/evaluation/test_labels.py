@@ -8,6 +8,7 @@ import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.prove.labels import shuffled_twin
 from pellucid.prove.pictures import bench_of
+from pellucid.prove.question import Question
 
 
 @pytest.fixture
@@ -27,8 +28,7 @@ def test_the_twin_has_learnt_what_says_nothing(run):
     digits = load_digits(n_class=3)
     samples = list(digits.images[:60].astype(np.float32))
     truth = [str(t) for t in digits.target[:60]]
-    asked = {"of": "logit", "pictures": 60, "repeats": 1, "mask": (), "shuffled": twin, "seed": 0}
-    x = bench_of(network, samples, "top", **asked)[0].x
+    x = bench_of(network, samples, Question(pictures=60, repeats=1, shuffled=twin))[0].x
     right = lambda n: np.mean([p[0][1] == t for p, t in zip(n.predict(x), truth, strict=True)])  # noqa: E731
     assert right(network) > 0.9
     assert right(twin) < 0.75  # a third by chance

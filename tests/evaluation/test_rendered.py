@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -174,7 +175,7 @@ def test_the_networks_truth_of_a_planted_set_is_its_own_not_the_datas():
 
 def test_a_made_folder_is_judged_by_its_parts_and_told_what_the_network_ignores(tmp_path, monkeypatch):
     out = tmp_path / "made"
-    flags = ["--count", "12", "--dataset", "--render", "32", "--roof", "rack"]
+    flags = ["--count", "40", "--dataset", "--render", "32", "--roof", "rack"]
     monkeypatch.setattr("sys.argv", ["pellucid", "make", "vehicle", *flags, "-o", str(out)])
     with pytest.raises(SystemExit, match="0"):
         main()
@@ -183,7 +184,18 @@ def test_a_made_folder_is_judged_by_its_parts_and_told_what_the_network_ignores(
     asked = {"scores": ["part_ranks", "mass_within_mask"], "pictures": 4, "cache": False}
     view = evaluate_explanations(network, out, ["gradient"], 1, mask="roof rack", **asked)
     assert {r["score"] for r in view.table} == {"part_ranks", "mass_within_mask"}
+    known = view["known"][0, view.options["scores"].index("part_ranks")]
+    before = int(known.sum())
     assert any("ignores the roof rack, which tells the label" in s["text"] for s in view.options["words"])
+    lines = (out / "objects.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
+    (out / "objects.jsonl").write_text("".join(x for x in lines if Path(view.names[1]).name not in x), encoding="utf-8")
+    view = evaluate_explanations(network, out, ["gradient"], 1, mask="roof rack", **asked)
+    counts = {r["score"]: r["count"] for r in view.table if r["method"] == "gradient"}
+    assert view.options["pictures"] == 4
+    assert not view["known"][0, view.options["scores"].index("part_ranks"), 1]
+    assert counts["part_ranks"] == before - (1 if known[1] else 0)
+    (note,) = (n for n in view.notes if n.startswith("part_ranks is of 3 of 4 pictures"))
+    assert "objects.jsonl does not tell of it" in note
     for picture in out.glob("images/**/*.png"):  # as with shadows, which the scene does not tell
         Image.fromarray(255 - np.asarray(Image.open(picture).convert("RGB"))).save(picture)
     view = evaluate_explanations(network, out, ["gradient"], 1, pictures=4, repeats=2, cache=False)

@@ -132,14 +132,17 @@ def evaluate_explanations(
     other = _trained(twin, seed) if twin else _opened(shuffled)
     with delivery(out, as_json=as_json) as made:
         from pellucid.prove.judge import evaluate_explanations as judge
+        from pellucid.prove.question import Question
         from pellucid.report.explanations_page import write_explanations
 
         view = judge(network, source, shuffled=other, **given, **own)
-        told = [repr(source), *(f"{name}={value!r}" for name, value in own.items())]
+        usual = dataclasses.asdict(Question())
+        said = {**{name: value for name, value in given.items() if value != usual[name]}, **own}
+        told = [repr(source), *(f"{name}={value!r}" for name, value in said.items())]
         told += [f"shuffled=pellucid.open({shuffled!r})"] if shuffled else []
         told += [f"shuffled=shuffled_twin({model!r}, seed={seed})"] if shuffle_labels else []
         imports = ["from pellucid.prove.labels import shuffled_twin"] if shuffle_labels else []
-        python = python_lines(choice, network, judge, told, given, imports=imports)
+        python = python_lines(choice, network, judge, told, {}, imports=imports)
         made.view(view, network, python=python, write=write_explanations)
 
 

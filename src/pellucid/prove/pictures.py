@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from torch import Tensor
 
-from pellucid.attribution.target import Of, Wanted, resolve
+from pellucid.attribution.target import resolve
 from pellucid.core.errors import BadInput, near
 from pellucid.core.types import Sample
 from pellucid.data.batches import as_batch
@@ -20,78 +20,78 @@ from pellucid.data.folders import pictures_in
 from pellucid.data.masks import UNJUDGED, read_mask
 from pellucid.data.sets.opening import FORMS, dataset
 from pellucid.evaluation.bench import Bench
+from pellucid.evaluation.truth.at_input import at_input
 from pellucid.models.network import Network
 from pellucid.models.prepare import untouched
+from pellucid.prove.question import Question
 from pellucid.prove.rendered import with_parts
 
 
-def bench_of(
-    network: Network,
-    data: Any,
-    target: Wanted,
-    *,
-    of: Of,
-    pictures: int,
-    repeats: int,
-    mask: Sequence[str],
-    shuffled: Network | None,
-    seed: int,
-    parts: Literal["yes", "if they can be", "no"] = "yes",
-) -> tuple[Bench, str]:
-    """The pictures that are judged on, as the network is fed them, each with the output that is explained; and why
-    rendered ones are not rendered again, where they cannot be.
+def bench_of(network: Network, data: Any, asked: Question) -> tuple[Bench, str]:
+    """The pictures that are judged on, as the network is fed them, each with the output that is explained; and what is
+    to be said of rendered ones that cannot be rendered again.
 
-    data: a data set (or its path), a folder of plain pictures, files, Samples. pictures: how many are drawn, from the
-    test split where there is one, else from validation, and among those with a mask where there are masks. mask: names
-    of the regions that count, of a mask of several; all that are not 0 without it. parts: whether pictures that were
-    rendered are rendered again without each part; "yes": it is an error where they cannot be.
+    data: a data set (or its path), a folder of plain pictures, files, Samples; they are drawn from the test split where
+    there is one, else from validation, and among those with a mask where there are masks. Without names in
+    ``asked.mask`` all of a mask's regions count that are not 0.
     """
+    pictures, repeats = asked.counts
     if pictures < 1 or repeats < 1:
         raise BadInput(f"{pictures} pictures, {repeats} of them explained again", cure="pass at least 1")
     opened = opened_data(data)
     masks = groups = None
     if isinstance(opened, Dataset):
-        chosen = _drawn(opened, pictures, seed)
+        chosen = _drawn(opened, pictures, asked.seed)
         samples: list[Any] = [chosen[i] for i in range(len(chosen))]
-        masks = None if chosen.masks is None else _masks(network, samples, chosen, mask)
+        masks = None if chosen.masks is None else _masks(network, samples, chosen, asked.mask)
         groups = None if chosen.group is None else np.unique(chosen.group, return_inverse=True)[1]
     else:
-        order = np.random.default_rng(seed).permutation(len(opened))[:pictures]
+        order = np.random.default_rng(asked.seed).permutation(len(opened))[:pictures]
         samples = [opened[i] for i in sorted(order)]
-    if mask and masks is None:
+    if asked.mask and masks is None:
         raise BadInput("regions are named, and the data have no masks", cure="leave --mask away")
     batch = as_batch(network.input, samples, network.device, network.dtype)
-    ready = network.prepared()
-    with untouched(ready.module):
-        goal = resolve(ready, batch.x, target, of=of)
-    if goal.indices is None:
-        cure = "name one class (--target), or 'top'"
-        raise BadInput("explanations are judged for one output a picture", where=network.name, cure=cure)
-    if shuffled is not None and shuffled.input.shape != network.input.shape:
-        cure = "train it as the network was, on shuffled labels"
-        raise BadInput("the network of shuffled labels takes another input", where=shuffled.name, cure=cure)
     bench = Bench(
-        ready,
+        network.prepared(),
         batch.x,
-        goal.indices.cpu().long(),
+        _targets(network, batch.x, asked),
         batch.names,
-        of=of,
+        of=asked.of,
         pictures=batch.pictures,
         masks=masks,
         groups=groups,
         original=network,
-        shuffled=shuffled,
+        shuffled=_twin(network, asked.shuffled),
         repeats=repeats,
-        seed=seed,
+        seed=asked.seed,
     )
-    if parts == "no" or not isinstance(opened, Dataset):
+    if asked.parts == "no" or not isinstance(opened, Dataset):
         return bench, ""
     try:
-        return with_parts(bench, chosen, mask), ""
+        return with_parts(bench, chosen, asked.mask)
     except BadInput as error:
-        if parts == "yes":
+        if asked.parts == "yes":
             raise
         return bench, str(error)
+
+
+def _targets(network: Network, x: Tensor, asked: Question) -> Tensor:
+    """The output that is explained of each picture: int64 [n]."""
+    ready = network.prepared()
+    with untouched(ready.module):
+        goal = resolve(ready, x, asked.target, of=asked.of)
+    if goal.indices is None:
+        cure = "name one class (--target), or 'top'"
+        raise BadInput("explanations are judged for one output a picture", where=network.name, cure=cure)
+    return goal.indices.cpu().long()
+
+
+def _twin(network: Network, shuffled: Network | None) -> Network | None:
+    """The network of shuffled labels, if it is fed what the network is."""
+    if shuffled is not None and shuffled.input.shape != network.input.shape:
+        cure = "train it as the network was, on shuffled labels"
+        raise BadInput("the network of shuffled labels takes another input", where=shuffled.name, cure=cure)
+    return shuffled
 
 
 def opened_data(data: Any) -> Dataset | list[Any]:
@@ -139,10 +139,7 @@ def _masks(network: Network, samples: Sequence[Sample], data: Dataset, names: Se
         if marked.shape != sample.array.shape[:2]:
             what = f"a mask of {marked.shape[0]} × {marked.shape[1]} for a picture of {sample.array.shape[:2]}"
             raise BadInput(what, where=path, cure="draw it at the picture's size")
-        frame = network.input.frame(*marked.shape)
-        box, size = (frame.left, frame.top, frame.right, frame.bottom), network.input.size[::-1]
-        small = Image.fromarray(marked.astype(np.uint8)).resize(size, Image.Resampling.NEAREST, box)
-        found[i] = np.asarray(small) > 0
+        found[i] = at_input(marked, network.input)
     return found
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,19 @@ FACTS = "objects.jsonl"
 _SAMPLES = (2, 1, 3, 4)
 
 
+@dataclass(frozen=True)
+class Again:
+    """Pictures that can be rendered again, byte for byte, and why others cannot.
+
+    scenes: by the picture's number. size, samples: of all of them, as ``Scene.render`` takes them. left_out: by number.
+    """
+
+    scenes: Mapping[int, Scene]
+    size: int
+    samples: int
+    left_out: Mapping[int, BadInput]
+
+
 def is_made(folder: str | Path) -> bool:
     """Whether a folder's pictures were rendered, and can be again: all of registered objects."""
     path = Path(folder) / FACTS
@@ -33,17 +47,40 @@ def scenes_of(folder: str | Path, pictures: Sequence[str | Path]) -> list[Scene]
 
     Raises BadInput for a picture that is not told of, and for objects of recipes of one's own.
     """
-    folder = Path(folder)
-    facts = _facts(folder)
-    found = []
-    for picture in pictures:
-        name = Path(picture).as_posix()
-        if name not in facts and Path(picture).resolve().is_relative_to(folder.resolve()):
-            name = Path(picture).resolve().relative_to(folder.resolve()).as_posix()
-        if name not in facts:
-            raise BadInput(f"{FACTS} does not tell of it", where=folder / name, cure="pass pictures of that folder")
-        found.append(scene_of(facts[name], where=folder / name))
-    return found
+    facts = _facts(Path(folder))
+    return [_scene(facts, Path(folder), picture) for picture in pictures]
+
+
+def again(folder: str | Path, pictures: Sequence[str | Path]) -> Again:
+    """Which pictures (paths) of a folder can be rendered again.
+
+    A picture that the folder does not tell of, or that was changed since, costs the others nothing. Raises BadInput,
+    the first one's, where none can be.
+    """
+    facts, scenes, left_out = _facts(Path(folder)), {}, {}
+    known: tuple[int, int] | None = None
+    for i, picture in enumerate(pictures):
+        try:
+            scene = _scene(facts, Path(folder), picture)
+            own = samples_of(scene, picture, _SAMPLES if known is None else known[1:])
+            if known is not None and own != known:
+                raise BadInput(f"it has a side of {own[0]} pixels, where others have {known[0]}", where=picture)
+        except BadInput as error:
+            left_out[i] = error
+        else:
+            known, scenes[i] = own, scene
+    if known is None:
+        raise left_out[0]
+    return Again(scenes, *known, left_out)
+
+
+def _scene(facts: Mapping[str, dict[str, Any]], folder: Path, picture: str | Path) -> Scene:
+    name = Path(picture).as_posix()
+    if name not in facts and Path(picture).resolve().is_relative_to(folder.resolve()):
+        name = Path(picture).resolve().relative_to(folder.resolve()).as_posix()
+    if name not in facts:
+        raise BadInput(f"{FACTS} does not tell of it", where=folder / name, cure="pass pictures of that folder")
+    return scene_of(facts[name], where=folder / name)
 
 
 def scene_of(facts: dict[str, Any], *, where: object = "") -> Scene:
@@ -54,10 +91,10 @@ def scene_of(facts: dict[str, Any], *, where: object = "") -> Scene:
     return recipe(facts["object"]).made_of(facts["parameters"], facts["seed"], facts["number"])
 
 
-def samples_of(scene: Scene, path: str | Path) -> tuple[int, int]:
+def samples_of(scene: Scene, path: str | Path, tried: Sequence[int] = _SAMPLES) -> tuple[int, int]:
     """The size and the samples along each side of a pixel that give this picture of the scene, byte for byte."""
     image = np.asarray(Image.open(path).convert("RGB"))
-    for samples in _SAMPLES:
+    for samples in tried:
         if np.array_equal(scene.render(len(image), supersample=samples).image, image):
             return len(image), samples
     cure = "make the folder again (pellucid make … --dataset), without --shadows"
