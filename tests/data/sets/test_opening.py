@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 import pellucid
 from pellucid.core.errors import BadInput
@@ -50,6 +51,25 @@ def test_paths_that_lead_nowhere(tmp_path: Path) -> None:
     np.savez(tmp_path / "only.npz", x=np.zeros((2, 3, 3)))
     with pytest.raises(BadInput, match=r"the folder holds one \.npz; name the file itself"):
         pellucid.dataset(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (np.zeros((5, 8, 8)), "ndarray is no data set"),
+        (torch.zeros(5, 8, 8), "Tensor is no data set"),
+        ([np.zeros((8, 8))] * 2, "ndarray in a list is no data set"),
+        (["a.png", 3], "int in a list is no data set"),
+        (3, "int is no data set"),
+        (None, "NoneType is no data set"),
+    ],
+)
+def test_what_says_nothing_of_what_it_shows_is_refused(source: object, said: str) -> None:
+    for ask in (pellucid.dataset, pellucid.train):
+        with pytest.raises(BadInput, match=f'^data: {said}; pass a path, or the arrays with their labels: {{"x"'):
+            ask(source)
+    found = pellucid.dataset({"x": np.zeros((5, 8, 8)), "y": np.arange(5)})
+    assert len(found) == 5
 
 
 def test_a_data_set_stays_what_it_is() -> None:

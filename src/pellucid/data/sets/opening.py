@@ -49,7 +49,7 @@ def _opened(source: Source, label: str | None, image: str | None) -> Dataset:
     if isinstance(source, Mapping):
         return arrays.of(source)
     if not isinstance(source, str | os.PathLike):
-        return class_folders.of_files([os.fspath(s) for s in source])
+        return class_folders.of_files(_files(source))
     path = _existing(source)
     try:
         form = table if image is not None else form_of(path)
@@ -58,6 +58,15 @@ def _opened(source: Source, label: str | None, image: str | None) -> Dataset:
         raise error.at(path) from error.__cause__
     except OSError as error:
         raise refusal(error).at(error.filename or path) from error
+
+
+def _files(source: Any) -> list[str]:
+    """The paths of files that were named one by one; anything else says nothing of what it shows."""
+    odd = [s for s in source if not isinstance(s, str | os.PathLike)] if isinstance(source, Sequence) else [source]
+    if not odd:
+        return [os.fspath(s) for s in source]
+    what = f"{type(odd[0]).__name__}{' in a list' if odd[0] is not source else ''} is no data set"
+    raise BadInput(what, where="data", cure='pass a path, or the arrays with their labels: {"x": inputs, "y": labels}')
 
 
 def form_of(path: Path) -> ModuleType:
