@@ -43,6 +43,38 @@ def test_pictures_of_a_group_are_one():
     )
 
 
+def test_figure_interval_and_test_are_of_the_mean_over_pictures_whatever_the_groups():
+    rng = np.random.default_rng(4)
+    groups = np.repeat(np.arange(16), [5] * 6 + [1] * 10)
+    # Six large groups are above by 0.6, ten small ones below by 0.4: over pictures above, over groups' means below.
+    gap = np.where(groups < 6, 0.6, -0.4) + rng.normal(0, 0.05, len(groups))
+    found = judged(np.stack([gap, np.zeros(len(gap))])[:, None], groups)
+    mean, low, high, p = (each[0, 1] for each in found.differences(0))
+    assert mean == pytest.approx(gap.mean())
+    assert mean > 0 > np.mean([gap[groups == g].mean() for g in range(16)])
+    assert low < mean < high
+    assert p < 0.05
+    assert low > 0
+    assert found.means()[0][0, 0] == pytest.approx(gap.mean())
+    draws = rng.integers(0, 16, (4000, 16))
+    again = [np.concatenate([gap[groups == g] for g in d]).mean() for d in draws]
+    assert [low, high] == pytest.approx(np.percentile(again, [2.5, 97.5]), abs=0.08)
+
+
+def test_groups_of_one_are_the_paired_t_test():
+    gaps = np.random.default_rng(5).normal(0.3, 1, (2, 1, 25))
+    assert judged(gaps).differences(0)[3][0, 1] == pytest.approx(ttest_rel(gaps[0, 0], gaps[1, 0]).pvalue)
+
+
+def test_equal_groups_are_told_apart_as_rarely_as_single_pictures():
+    rng, wrong = np.random.default_rng(6), 0
+    groups = np.repeat(np.arange(15), rng.integers(1, 5, 15))
+    for _ in range(300):
+        own = rng.normal(size=(2, 1, 15))[..., groups] + rng.normal(0, 0.5, (2, 1, len(groups)))
+        wrong += judged(own, groups).differences(0)[3][0, 1] < 0.05
+    assert wrong <= 30  # 15 expected; the error of few and unequal groups is a little small
+
+
 def test_pairs_are_compared_picture_by_picture():
     rng = np.random.default_rng(2)
     ease = 10 * rng.normal(size=30)  # far more than what tells the methods apart

@@ -1,4 +1,8 @@
-"""How sure a method's scores are, and which methods can be told apart: over the pictures that were drawn."""
+"""How sure a method's scores are, and which methods can be told apart: over the pictures that were drawn.
+
+Every figure is a mean over pictures, and so are its interval and its test: groups say which pictures come and go
+together, so a group of five counts five times.
+"""
 
 from __future__ import annotations
 
@@ -97,20 +101,23 @@ class Judged:
         return weights(self.groups, seed=self.seed).astype(np.float64)
 
     def _chance(self, gaps: np.ndarray) -> float:
-        """The chance of a mean difference at least this far from 0 between equals: Student's, over groups' means.
+        """The chance of a mean difference at least this far from 0 between equals.
+
+        Student's, for the mean over pictures with the error of groups that are drawn whole (Liang & Zeger 1986); where
+        each picture is a group of its own, it is the paired t-test.
 
         Never less than a sign test's smallest, 2 / 2^groups: a few equal differences prove nothing.
         """
         there = np.isfinite(gaps)
-        if not there.any():
-            return 1.0
         count = np.bincount(self.groups[there])
-        each = np.bincount(self.groups[there], gaps[there])[count > 0] / count[count > 0]
-        least, error = min(1.0, 2.0 ** (1 - len(each))), each.std(ddof=1) / np.sqrt(len(each)) if len(each) > 1 else 0.0
-        if len(each) < 2 or not each.any():
+        total, count = np.bincount(self.groups[there], gaps[there])[count > 0], count[count > 0]
+        n = len(count)
+        if n < 2 or not gaps[there].any():
             return 1.0
-        far = abs(each.mean()) / error if error > 0 else np.inf
-        return max(least, float(2 * student.sf(far, len(each) - 1)))
+        mean = total.sum() / count.sum()
+        error = np.sqrt(n / (n - 1) * ((total - mean * count) ** 2).sum()) / count.sum()
+        far = abs(mean) / error if error > 0 else np.inf if mean else 0.0
+        return max(2.0 ** (1 - n), float(2 * student.sf(far, n - 1)))
 
 
 def holm(p: Sequence[float] | np.ndarray) -> np.ndarray:
