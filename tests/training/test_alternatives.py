@@ -14,6 +14,7 @@ from pellucid.core.errors import BadInput
 from pellucid.core.types import View
 from pellucid.data.dataset import Dataset
 from pellucid.report.look import look_of
+from pellucid.report.view_page import table_of
 from pellucid.training import versus
 from pellucid.training.alternatives import Alternative, Outcome, changed, planned
 from pellucid.training.fit import Loop
@@ -81,6 +82,10 @@ def test_words_and_figure(losses: View) -> None:
     assert "Holm" in text
     drawn = look.figure(losses)
     assert "accuracy" in drawn._suptitle.get_text()
+    named = [tick.get_text() for tick in drawn.axes[0].get_yticklabels()]
+    assert [name.split()[-1] for name in named] == [str(i + 1) for i in range(len(named))]  # as the matrix numbers them
+    assert table_of(losses, look.COLUMNS, look.CELLS)["rows"][0][0] == "accuracy"
+    assert [look.CELLS["metric"](name) for name in ("macro_mae", "kendall")] == ["macro MAE", "Kendall"]
 
 
 def test_compared_with_one_alone_only_its_pairs_are_asked_about() -> None:

@@ -78,7 +78,10 @@ def test_every_form_is_evaluated_drawn_and_told(form: str, tmp_path: Path) -> No
     assert view.pictures.shape == (len(cases), 144, 144, 3)
     assert all(case["truth"] != case["decision"] for case in cases)
     look = look_of("evaluation")
-    assert len(as_png(look.figure(view))) > 5000
+    drawn = look.figure(view)
+    assert len(as_png(drawn)) > 5000
+    for axes in drawn.axes:  # no heading is cut off
+        assert axes._left_title.get_window_extent().x1 <= drawn.bbox.x1
     sheet = mistakes_figure(view)
     assert sheet is not None
     assert len(as_png(sheet)) > 5000

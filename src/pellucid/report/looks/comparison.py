@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -55,9 +55,13 @@ _SHORT = {
     "rmse": "RMSE",
     "qwk": "QWK",
     "rps": "RPS",
+    "map": "mAP",
+    "map50": "mAP50",
     "f1": "F1",
     "auroc": "AUROC",
     "r2": "R²",
+    "spearman": "Spearman",
+    "kendall": "Kendall",
 }
 
 _STANDINGS = {
@@ -72,6 +76,10 @@ _STANDINGS = {
 def spoken(metric: str) -> str:
     """A metric's name as one says it."""
     return " ".join(_SHORT.get(word, word) for word in metric.split("_"))
+
+
+#: How a column's cells are told in tables.
+CELLS: dict[str, Callable[[Any], str]] = {"metric": spoken}
 
 
 # -- words ----------------------------------------------------------------------------------------
@@ -259,7 +267,7 @@ def figure(view: View) -> Figure:
     for place, metric in enumerate(metrics):
         axes = grid.flat[place]
         _draw_metric(axes, view, metric, order)
-        _name_lines(axes, order, written=place % across == 0)
+        _name_lines(axes, order, written=place % across == 0, numbered=every)
     if every:
         _draw_matrix(grid.flat[len(metrics)], view, metrics[0], order, written=len(metrics) % across == 0)
     for axes in grid.flat[cells:]:
@@ -296,9 +304,15 @@ def _look_of(standing: str) -> tuple[str, bool]:
     return known.get(standing, (_BETTER, True) if standing == "better" else (_WORSE, True))
 
 
-def _name_lines(axes: Axes, order: Sequence[str], *, written: bool) -> None:
-    names = [printable(name, 34) for name in order] if written else [""] * len(order)
+def _name_lines(axes: Axes, order: Sequence[str], *, written: bool, numbered: bool) -> None:
+    """Names at the left of a row of panels, with the numbers that they have in the matrix."""
+    names = [_numbered(name, i) if numbered else printable(name, 34) for i, name in enumerate(order)]
+    names = names if written else [""] * len(order)
     axes.set_yticks(range(len(order)), names, fontsize=9, color="#222222", parse_math=False)
+
+
+def _numbered(name: str, i: int) -> str:
+    return f"{printable(name, 30)}  {i + 1}"
 
 
 def _draw_matrix(axes: Axes, view: View, metric: str, order: Sequence[str], *, written: bool) -> None:
@@ -320,7 +334,7 @@ def _draw_matrix(axes: Axes, view: View, metric: str, order: Sequence[str], *, w
     axes.set_xlim(-0.5, count - 0.5)
     axes.set_ylim(count - 0.5, -0.5)
     axes.set_xticks(range(count), [str(j + 1) for j in range(count)], fontsize=8.5, color=GREY)
-    names = [f"{printable(name, 30)}  {i + 1}" if written else str(i + 1) for i, name in enumerate(order)]
+    names = [_numbered(name, i) if written else str(i + 1) for i, name in enumerate(order)]
     axes.set_yticks(range(count), names, fontsize=9 if written else 8.5, color="#222222", parse_math=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)

@@ -128,7 +128,7 @@ def _draw_labels(axes: Axes, classes: Sequence[Mapping[str, Any]]) -> None:
     quiet(axes)
     axes.tick_params(axis="y", length=0, colors="#222222")
     axes.grid(axis="x", color="#e5e7eb", linewidth=0.7)
-    axes.legend(fontsize=8, frameon=False, loc="lower left", ncols=2, bbox_to_anchor=(0, -0.02 - 0.9 / (len(rows) + 3)))
+    axes.legend(fontsize=8, frameon=False, loc="upper left", ncols=2, bbox_to_anchor=(0, 0), borderaxespad=2.2)
     title(axes, "Each label, with how many items have it: value and 95 % interval")
 
 
@@ -160,7 +160,7 @@ def _draw_calibration(axes: Axes, view: View) -> None:
     axes.set_xlabel(_said_what(view), fontsize=9, color=GREY)
     axes.set_ylabel("share that came true", fontsize=9, color=GREY)
     quiet(axes)
-    title(axes, "Can its probabilities be believed?\nAbove the line too modest, below too sure. Grey: counts")
+    title(axes, "Can its probabilities be believed? Grey: counts\nAbove the line too modest, below too sure")
 
 
 def _said_what(view: View) -> str:
@@ -218,7 +218,7 @@ def score_words(view: View) -> Iterator[Sentence]:
     wrong = view.options["wrong"]
     if wrong is not None:
         text += f". {whole(wrong)} items are decided wrong" if wrong != 1 else ". 1 item is decided wrong"
-    yield Sentence("fact", f"{text[:1].upper()}{text[1:]}.{perfect_words(row)}")
+    yield Sentence("fact", f"{text}.{perfect_words(row)}")
     if base is not None and not beats(row):
         yield Sentence("warning", "That is not shown to be better than an answer that does not look at the picture.")
 
