@@ -101,6 +101,9 @@ def test_options_of_tasks_are_flags_with_their_types() -> None:
         ("--task multiclass --threshold f1", "no option of multiclass"),
         ("--lr fast", "'find'"),
         ("--lr -1", "above 0"),
+        ("--lr inf", "above 0"),
+        ("--task multiclass --cost-fp 3", "--cost-fp is no option of multiclass"),
+        ("--size 0x8", "HEIGHTxWIDTH"),
         ("--shares 0.5,x,0.2", "add up to 1"),
         ("--shares 0.5,0.2,0.2", "add up to 1"),
         ("--augment flipp", "'flip'"),
@@ -115,6 +118,12 @@ def test_options_of_tasks_are_flags_with_their_types() -> None:
 def test_what_is_wrong_is_told_with_what_is_near(words: str, told: str) -> None:
     with pytest.raises(BadInput, match=re.escape(told)):
         heard(*words.split())[0].plan()
+
+
+def test_what_is_near_is_no_single_letter() -> None:
+    with pytest.raises(BadInput) as told:
+        heard("--foo", "3")
+    assert re.findall(r"'(-\w|--)'", str(told.value)) == []
 
 
 def test_the_help_tells_the_plans_own_defaults() -> None:

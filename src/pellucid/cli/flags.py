@@ -58,8 +58,13 @@ def _method_option(flag: str, own: set[str]) -> str:
 
     names = {f"--{o.replace('_', '-')}": o for entry in methods.entries() for o in entry.options}
     if flag not in names:
-        raise BadInput(f"unknown option {flag}", cure=near(flag, [*own, *names]))
+        raise BadInput(f"unknown option {flag}", cure=near(flag, [*words_of(own), *names]))
     return names[flag]
+
+
+def words_of(flags: Iterable[str]) -> list[str]:
+    """Those that are words: nobody who wrote ``--foo`` meant ``-o`` or ``--``."""
+    return sorted(flag for flag in flags if len(flag) > 2)
 
 
 def options_of(entry: Entry, flags: Mapping[str, str]) -> dict[str, Any]:
@@ -74,7 +79,9 @@ def refuse_unused(flags: Iterable[str], entries: Iterable[Entry]) -> None:
     for name in flags:
         if name not in known:
             asked = ", ".join(e.name for e in chosen)
-            raise BadInput(f"--{name} is no option of {asked}", cure=near(name, known - {"seed", "layer"}))
+            raise BadInput(
+                f"--{name.replace('_', '-')} is no option of {asked}", cure=near(name, known - {"seed", "layer"})
+            )
 
 
 _KINDS = {int: "a whole number", float: "a number"}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from pellucid.cli.flags import options_of, refuse_unused, take_flags
+from pellucid.cli.flags import options_of, refuse_unused, take_flags, words_of
 from pellucid.cli.models import read_size
 from pellucid.core.errors import BadInput, near
 
@@ -116,7 +116,7 @@ def _task_option(flag: str, own: set[str]) -> str:
     """The name of the option that ``flag`` sets in some task."""
     known = _task_options()
     if flag not in known:
-        raise BadInput(f"unknown option {flag}", cure=f"{near(flag, [*own, *known])} (see --help)")
+        raise BadInput(f"unknown option {flag}", cure=f"{near(flag, [*words_of(own), *known])} (see --help)")
     return known[flag].name
 
 

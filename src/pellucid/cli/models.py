@@ -108,7 +108,8 @@ class Choice:
 def read_size(text: str, *, one: str = "one number") -> tuple[int, int]:
     """``400x600`` is height and width, ``400`` both. one: what a single number is, for who mistypes it."""
     height, cross, width = text.partition("x")
-    if not height.isdecimal() or (cross and not width.isdecimal()):
+    sides = (height, width) if cross else (height,)
+    if not all(side.isdecimal() and int(side) for side in sides):
         raise BadInput(f"--size {text}", cure=f"pass {one}, or HEIGHTxWIDTH")
     return int(height), int(width or height)
 

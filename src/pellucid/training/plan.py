@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any
 
 from pellucid.core.errors import BadInput, near
@@ -81,7 +82,7 @@ class Plan:
                 raise BadInput(f"{name} is {getattr(self, name)!r}", cure="pass a whole number")
         for name in ("epochs", "batch", "patience", "lr", "clip"):
             value = getattr(self, name)
-            if isinstance(value, int | float) and not value > 0:
+            if isinstance(value, int | float) and not 0 < value < inf:
                 raise BadInput(f"{name} is {value}", cure="pass a number above 0")
         for name in ("probe_epochs", "backbone_lr", "weight_decay", "seed"):
             if getattr(self, name) is not None and not getattr(self, name) >= 0:

@@ -149,13 +149,20 @@ def make_task(data: Dataset, plan: Plan, labels: Sequence[str], training: np.nda
     return entry.function(vocabulary, **entry.complete(plan.options))
 
 
+def naming(data: Dataset) -> str:
+    """How somebody says what is to be learnt: by a column, or first of all by giving labels."""
+    if not data.columns:
+        return (
+            "give each item a label (see the page on data), or use a task that needs none, such as --task autoencoder"
+        )
+    return f"name a column with labels= (--label); there are {', '.join(map(repr, data.columns))}"
+
+
 def _labels(data: Dataset, plan: Plan, learns: Learns) -> tuple[str, ...]:
     """The columns that are learnt, or by which places are dealt to splits alike."""
     labels = plan.labels or ((data.label,) if data.label else ())
     if not labels and learns == "labels":
-        known = ", ".join(map(repr, data.columns)) or "none"
-        cure = f"name a column with labels= (--label); there are {known}"
-        raise BadInput("the data do not say what to learn", where=data.source, cure=cure)
+        raise BadInput("the data do not say what to learn", where=data.source, cure=naming(data))
     return labels
 
 

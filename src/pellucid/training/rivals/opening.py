@@ -24,7 +24,7 @@ from pellucid.training.plan import Plan
 from pellucid.training.rivals.bench import Bench
 from pellucid.training.rivals.parting import Parting
 from pellucid.training.scoring import known
-from pellucid.training.setup import make_task
+from pellucid.training.setup import make_task, naming
 
 #: The longest side of what is learnt from as pixels, where nobody says: 80 × 80 = 6400 of them.
 LARGEST = 80
@@ -53,9 +53,8 @@ def labelled(data: Dataset, task: str, options: Mapping[str, Any], labels: Seque
         raise BadInput(f"baselines learn one class, grade or number a picture, and {task} asks for several", cure=cure)
     named = tuple(labels) or ((data.label,) if data.label else ())
     if len(named) != 1:
-        there = ", ".join(map(repr, data.columns)) or "none"
         what = "the data do not say what to learn" if not named else f"{len(named)} columns were named, not one"
-        raise BadInput(what, where=data.source, cure=f"name a column with labels= (--label); there are {there}")
+        raise BadInput(what, where=data.source, cure=naming(data))
     found = make_task(data, Plan(task=task, options=options), named, np.arange(len(data)))
     targets = found.encode({named[0]: data.columns[named[0]]}).numpy()
     return data.take(np.flatnonzero(known(targets)).tolist()), found
