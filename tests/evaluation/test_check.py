@@ -11,7 +11,9 @@ from evaluation.trained import face_bench, face_network
 from pellucid.evaluation.baselines import BASELINES
 from pellucid.evaluation.check import ALIKE, failure, verdict, words
 from pellucid.evaluation.columns import columns
+from pellucid.evaluation.run import plan, run
 from pellucid.evaluation.scores.exchanged_pictures import exchanged_pictures
+from pellucid.evaluation.truth.hand import hand_weighted
 from pellucid.prove.explainers import Method
 
 
@@ -87,3 +89,14 @@ def test_guided_backprop_keeps_more_than_other_pictures_have_in_common_on_faces(
     network, bench = face_network(), face_bench()
     maps = Method("guided_backprop")(network, bench.x, bench.targets)
     assert exchanged_pictures(bench, maps).mean() < ALIKE
+
+
+def test_what_knows_no_network_and_is_first_is_a_warning():
+    bench = hand_weighted(8).bench(24)
+    flat = lambda network, x, targets: torch.rand(len(x), 8, 8, generator=torch.Generator().manual_seed(1))  # noqa: E731
+    view = run(plan(bench, {"noise": flat}, asked=["infidelity", "mass_within_mask"], keep=False))
+    said = {s["text"]: s["level"] for s in view.options["words"]}
+    idle = [t for t in said if "which knows no network: choose no method by that here" in t]
+    assert idle
+    assert {said[t] for t in idle} == {"warning"}
+    assert not any("Truly better than all others" in t for t in said)

@@ -42,7 +42,7 @@ def test_the_right_map_comes_first_and_its_opposite_last():
     assert (view["low"] <= view["mean"]).all()
     assert (view["mean"] <= view["high"]).all()
     told = " ".join(w["text"] for w in view.options["words"])
-    assert "By deletion:zero, right is first" in told
+    assert "Truly better than all others: right by deletion:zero and right by infidelity." in told
     assert "8 independent pictures" in told
 
 

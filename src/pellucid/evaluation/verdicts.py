@@ -24,8 +24,8 @@ IGNORED = 0.05
 #: Independent pictures from which on methods can be told apart at all.
 _ENOUGH = 20
 
-#: So many names are told; of more, how many more.
-_NAMED = 4
+#: The baselines in a sentence.
+_KNOWS_NOTHING = {"random_map": "a map of noise", "sobel": "the picture's edges", "centre": "a bell in the middle"}
 
 Said = list[dict[str, str]]
 
@@ -73,28 +73,37 @@ def _worse(table: Sequence[Mapping[str, Any]], own: Sequence[str]) -> Said:
 
 
 def _leaders(methods: Mapping[str, Explainer], found: Sequence[Column], judged: Judged) -> Said:
-    """Who is first by each score that says how true a map is, and who cannot be told apart from the first."""
-    names, mean, said = list(methods), judged.means()[0], []
+    """What a table of means does not show: who is truly better than all others, and where what knows no network is."""
+    names, mean = list(methods), judged.means()[0]
+    single, idle, shared = [], {}, 0
     for s, column in enumerate(found):
         there = np.isfinite(mean[:, s])
         if column.facts.group not in ("faithfulness", "truth") or not there.any():
             continue
-        order = np.argsort(np.where(there, -judged.signs[s] * mean[:, s], np.inf), kind="stable")
-        first = int(order[0])
+        first = int(np.argmax(np.where(there, judged.signs[s] * mean[:, s], -np.inf)))
         beside = judged.against(first, s)
-        level = [names[m] for m in order[1:] if there[m] and beside[m] == 0]
-        what = f"{names[first]}, which knows no network," if names[first] in BASELINES else names[first]
-        n = int(judged.known[first, s].sum())
-        said.append(_fact(f"By {column.name}, {what} is first ({mean[first, s]:.2f}, {n} pictures){_level(level)}."))
+        if names[first] in BASELINES:
+            idle.setdefault(names[first], []).append(column.name)
+        elif all(beside[m] != 0 for m in np.flatnonzero(there) if m != first):
+            single.append(f"{names[first]} by {column.name}")
+        else:
+            shared += 1
+    said = [
+        _warning(
+            f"By {listed(by)}, {_KNOWS_NOTHING[name]} is first, which knows no network: choose no method by that here."
+        )
+        for name, by in idle.items()
+    ]
+    if single:
+        rest = (
+            f" By {'the other score' if shared == 1 else f'the other {shared} scores'} several share the first place."
+        )
+        said.append(_fact(f"Truly better than all others: {listed(single)}.{rest if shared else ''}"))
+    elif shared:
+        said.append(
+            _fact("By no score is one method truly better than all others: go by the colours, not by the order.")
+        )
     return said
-
-
-def _level(names: Sequence[str]) -> str:
-    """Who stands beside the first: by name if they are few."""
-    if not names:
-        return ", truly better than all others"
-    who = listed(names) if len(names) <= _NAMED else f"{listed([*names[:_NAMED], f'{len(names) - _NAMED} more'])}"
-    return f"; {who} cannot be told apart from it"
 
 
 def _edges(table: Sequence[Mapping[str, Any]], own: Sequence[str]) -> Said:
