@@ -5,9 +5,11 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from sklearn.datasets import load_diabetes, load_digits
 from sklearn.feature_selection import SelectKBest, f_classif
 from sklearn.linear_model import LogisticRegression, Ridge
@@ -233,6 +235,15 @@ def test_items_without_a_label_take_no_part() -> None:
 
 
 # -- networks and codes ---------------------------------------------------------------------------
+
+
+def test_rows_that_name_no_file_are_told(tmp_path: Path) -> None:
+    for i in range(4):
+        Image.fromarray(np.full((8, 8), 60 * i, np.uint8)).save(tmp_path / f"{i}.png")
+    lines = [f"{i}.png,{'ab'[i % 2]}" for i in range(4)]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,kind", *lines, "gone.png,a"]))
+    with pytest.raises(BadInput, match=r"row 6: gone\.png: there is no such file"):
+        pellucid.baselines(tmp_path, only=["logistic"], folds=2)
 
 
 def test_the_smallest_within_a_standard_error_of_the_best() -> None:

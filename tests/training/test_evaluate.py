@@ -199,6 +199,14 @@ def test_a_folder_of_pictures_and_unreadable_files(run: Run, tmp_path: Path) -> 
     assert evaluate(run, folder).table[0]["items"] == 61
 
 
+def test_rows_that_name_no_file_are_told(run: Run, tmp_path: Path) -> None:
+    folder = write(digits(300).take(range(240, 300)), tmp_path / "new")
+    named = [f"{path.relative_to(folder)},{path.parent.name}" for path in sorted(folder.glob("*/*.png"))]
+    (folder / "labels.csv").write_text("\n".join(["path,digit", *named, "3/gone.png,3", "4/gone.png,4"]))
+    with pytest.raises(BadInput, match=r"2 problems: row 62: 3/gone\.png: there is no such file"):
+        evaluate(run, folder, label="digit")
+
+
 # -- figures that are known -----------------------------------------------------------------------
 
 

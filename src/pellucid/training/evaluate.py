@@ -72,7 +72,7 @@ def evaluate(
         raise BadInput("none of these items has a label", where=opened.source, cure="pass labelled items")
     items, targets = opened.take(rows.tolist()), targets[rows]
     store = Store(items, network.input)
-    found = raise_or_warn(inspect(items, None, (), each=store.put), opened.source)
+    found = raise_or_warn((*opened.problems, *inspect(items, None, (), each=store.put)), opened.source)
     probabilities = answers(network, task, Examples(store, np.arange(len(rows)), torch.from_numpy(targets)))
     return _view(
         _Answered(run, task, form, items, targets, probabilities, chosen, int((~labelled).sum())),

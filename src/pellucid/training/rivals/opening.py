@@ -57,7 +57,8 @@ def labelled(data: Dataset, task: str, options: Mapping[str, Any], labels: Seque
         raise BadInput(what, where=data.source, cure=naming(data))
     found = make_task(data, Plan(task=task, options=options), named, np.arange(len(data)))
     targets = found.encode({named[0]: data.columns[named[0]]}).numpy()
-    return data.take(np.flatnonzero(known(targets)).tolist()), found
+    taken = data.take(np.flatnonzero(known(targets)).tolist())
+    return dataclasses.replace(taken, problems=data.problems), found  # what could not be read is still to be told
 
 
 def second_backbone(also: Sequence[str] | None) -> tuple[str, ...]:
