@@ -21,6 +21,7 @@ from pellucid.tasks.detecting import scores
 from pellucid.tasks.detecting.anchoring import anchors_of
 from pellucid.tasks.detecting.assignment import by_anchors, by_size
 from pellucid.tasks.detecting.candidates import CLASS, EDGE, LEVEL, MOST, NONE, SCORE, candidates, suppressed
+from pellucid.tasks.detecting.constant import constant_of
 from pellucid.tasks.detecting.losses import loss_of
 from pellucid.tasks.detecting.truth import moved, target_of
 from pellucid.tasks.detection import detection
@@ -177,6 +178,35 @@ def test_who_says_all_that_is_there_pays_nothing() -> None:
     output[0, place, OBJECT] = 30.0
     output[0, place, FIRST_CLASS + 1] = 30.0
     assert loss_of(output, given, found).item() == pytest.approx(0, abs=1e-5)
+
+
+# -- who does not look -----------------------------------------------------------------------------
+
+
+def test_who_does_not_look_says_where_things_mostly_are() -> None:
+    usual, rare = [10, 20, 30, 40, 1], [60, 30, 70, 50, 0]
+    given = targets(None, [], *[[usual]] * 6, *[[[11, 21, 31, 40, 1], rare]] * 2)
+    said = constant_of(given, 2)
+    assert said.shape == (1, 2, FIRST_CLASS + 2)
+    assert said[0, :, :4].tolist() == [usual[:4], rare[:4]], "the one that hits most, then what none has hit"
+    found = torch.from_numpy(scores.summary_of(said.expand(len(given), -1, -1), given).numpy())
+    assert scores.true_of(found.numpy())[2, 0, CLASS] == 1
+    assert scores.precisions(found.numpy(), 2, [0])[:, 0] == pytest.approx([0.2, 0.8])
+
+
+def test_the_constant_boxes_are_the_best_of_those_that_can_be_said() -> None:
+    generator = np.random.default_rng(0)
+    middles = generator.normal([30, 30], 3, (40, 2))
+    given = targets(*[[[x - 8, y - 8, x + 8, y + 8, 0]] for x, y in middles])
+    own = constant_of(given, 1)
+
+    def hits(box: torch.Tensor) -> int:
+        return sum(float(_iou(box, row[1, :4])) >= 0.5 for row in given)
+
+    assert hits(own[0, 0, :4]) == max(hits(row[1, :4]) for row in given)
+    assert (own[0, :, OBJECT].diff() <= 0).all()
+    assert constant_of(targets([], []), 3).shape == (1, 1, FIRST_CLASS + 3), "where nothing ever is, nothing is said"
+    assert candidates(constant_of(targets([], []), 3), (64, 96))[0, 0, SCORE] == NONE
 
 
 # -- from places to boxes --------------------------------------------------------------------------

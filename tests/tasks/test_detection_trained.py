@@ -83,6 +83,10 @@ def test_evaluation_tells_classes_levels_and_the_worst(run: Run, data: Dataset) 
     assert 0 <= found["map"]["value"] <= found["map50"]["value"] <= 1
     assert found["map50"]["value"] > 0.05
     assert found["map50"]["value_low"] <= found["map50"]["value"] <= found["map50"]["value_high"]
+    base = found["map50"]
+    assert 0 < base["baseline"] < base["value"], "who does not look is sometimes right"
+    assert base["baseline_low"] <= base["baseline"] <= base["baseline_high"]
+    assert 0 < found["f1"]["baseline"] < found["f1"]["value"], "its threshold is its own"
     assert [row["class"] for row in view.options["classes"]] == list(run.task.classes)
     assert sum(row["items"] for row in view.options["classes"]) == view.options["boxes"] == int(view["true"].sum())
     levels = view.options["levels"]
@@ -94,7 +98,7 @@ def test_evaluation_tells_classes_levels_and_the_worst(run: Run, data: Dataset) 
     assert len(view.options["cases"]) == 3
     assert figure_of(view) is not None
     assert look_of(view.kind).mistakes_figure(view) is not None  # type: ignore[attr-defined]
-    assert any("mAP" in s.text or "Map50" in s.text for s in look_of(view.kind).words(view))
+    assert any(s.text.startswith("mAP50 on ") for s in look_of(view.kind).words(view))
 
 
 def test_boxes_are_in_the_pixels_of_the_picture_that_was_given(

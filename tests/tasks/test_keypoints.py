@@ -215,6 +215,22 @@ def test_who_does_not_look_says_the_mean() -> None:
     assert found.amax((2, 3))[0].tolist() == pytest.approx([0.8948, 0.4474], abs=1e-3)
 
 
+def test_who_does_not_look_pays_the_least_focal_loss() -> None:
+    own = task(("a", "b"), loss="focal")
+    truth = targets([(8, 8, 0)], [(8, 8, 0), (20, 12, 1)], [(9, 8, 0)], [(1, 1, 1)])
+    truth[3] = torch.nan  # nobody looked
+    best = own.constant(truth)  # type: ignore[misc]
+    cost = lambda output: own.loss(output.expand(len(truth), -1, -1, -1), truth).sum()  # noqa: E731
+    output = best.clone().requires_grad_()
+    cost(output).backward()
+    assert output.grad.abs().max() < 1e-4  # type: ignore[union-attr]
+    mean = heatmaps(truth[:3], 2, SIZE, 1.5).mean(0, keepdim=True).clamp(1e-4, 1 - 1e-4)
+    assert cost(best) < cost(torch.logit(mean)) - 0.1
+    for seed in range(5):
+        noise = torch.randn(best.shape, generator=torch.Generator().manual_seed(seed))
+        assert cost(best + 0.1 * noise) > cost(best)
+
+
 # -- moving ---------------------------------------------------------------------------------------
 
 

@@ -14,6 +14,7 @@ from pellucid.models.grid import GridDetector
 from pellucid.models.heads import OWN, Head
 from pellucid.tasks.detecting import scores
 from pellucid.tasks.detecting.anchoring import anchors_of
+from pellucid.tasks.detecting.constant import constant_of
 from pellucid.tasks.detecting.losses import loss_of
 from pellucid.tasks.detecting.truth import moved, target_of
 from pellucid.tasks.table import tasks
@@ -72,6 +73,7 @@ def detection(vocabulary: Vocabulary, *, anchors: str = "kmeans") -> Task:
         tune=lambda summaries, _: {"threshold": scores.best_threshold(summaries)},
         scene=Scene(target_of(names, vocabulary.most), moved),
         summary=scores.summary_of,
+        constant=lambda targets: constant_of(targets, classes),
         begin=begin,
     )
 

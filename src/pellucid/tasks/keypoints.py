@@ -60,8 +60,7 @@ def keypoints(
         return scores.summary_of(heat(output), target, sigma=sigma, most=most, refine=refine)
 
     def constant(targets: Tensor) -> Tensor:
-        mean = _mean_heatmap(targets, kinds, sigma)
-        return mean if loss == "mse" else torch.logit(mean.clamp(1e-4, 1 - 1e-4))
+        return _mean_heatmap(targets, kinds, sigma) if loss == "mse" else losses.focal_constant(targets, kinds, sigma)
 
     def decide(summaries: np.ndarray, rule: Mapping[str, Any]) -> np.ndarray:
         return scores.decided(summaries, rule, most=most, radius=radius)

@@ -51,6 +51,10 @@ class Fitted:
         return answers(self.network, self.setup.task, self.setup.examples(split))
 
 
+#: Of a constant answer: maps, or boxes with the columns that the network's own have.
+_PLACED = {3: ("class", "height", "width"), 2: ("part", "channel")}
+
+
 def run_view(fitted: Fitted) -> View:
     """The run as values: an array a curve [epoch], a row of the table a metric and split."""
     setup, rows = fitted.setup, fitted.rows
@@ -66,7 +70,7 @@ def run_view(fitted: Fitted) -> View:
     return View(
         kind="run",
         arrays=arrays | placed,
-        axes=dict.fromkeys(arrays, ("epoch",)) | dict.fromkeys(placed, ("class", "height", "width")),
+        axes=dict.fromkeys(arrays, ("epoch",)) | {name: _PLACED[each.ndim] for name, each in placed.items()},
         table=table,
         options={
             "task": setup.task.kind,

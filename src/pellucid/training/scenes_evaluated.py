@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.checks import inspect, raise_or_warn
+from pellucid.features.resampling import Interval
 from pellucid.models.network import Network
 from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Task
@@ -21,7 +23,7 @@ from pellucid.training.answering import output_of
 from pellucid.training.examples import Examples, Store
 from pellucid.training.runs import Run
 from pellucid.training.scene_targets import scene_targets
-from pellucid.training.scoring import baselines, drawn_rows, known, metric_rows, scored
+from pellucid.training.scoring import drawn_rows, known, metric_rows, scored, unlooked
 from pellucid.training.seen import Chosen, choose
 
 #: Items a pass; draws of the intervals of single classes.
@@ -75,12 +77,15 @@ class Scenes:
         return greys.expand(-1, 3, -1, -1).permute(0, 2, 3, 1).numpy()
 
     def metric_rows(self, summaries: np.ndarray, seed: int) -> list[dict[str, Any]]:
-        """A row a metric. summaries: what the task's scores need of each item."""
-        task, targets = self.task, self.examples.targets.numpy()
-        found = scored(task, targets, summaries, task.rule, self.items.group, seed=seed)
+        """A row a metric, with what a constant answer scores. summaries: what the task's scores need of each item."""
+        task, targets, groups = self.task, self.examples.targets.numpy(), self.items.group
+        found = scored(task, targets, summaries, task.rule, groups, seed=seed)
         constant = constant_of(self.run)
-        usual = {} if constant is None else baselines(task, targets, task.rule, constant=constant)
-        return metric_rows(task, found, usual, len(targets))
+        if constant is None:
+            return metric_rows(task, found, {}, len(targets))
+        usual = scored(task, targets, *unlooked(task, targets, constant), groups, seed=seed, draws=DRAWS)
+        rows = metric_rows(task, found, {name: own.value for name, own in usual.items()}, len(targets))
+        return [row | _ends(usual[row["metric"]]) for row in rows]
 
     def drawn(self, seed: int) -> list[np.ndarray]:
         """Numbers of pictures (of whole groups, where there are some) drawn anew, for what is told of each class."""
@@ -125,6 +130,12 @@ def scenes_of(run: Run, data: Dataset, split: str | None) -> Scenes:
     found = raise_or_warn(inspect(items, None, (), each=store.put, needs=(learns,)), data.source)
     examples = Examples(store, np.arange(len(rows)), targets[torch.from_numpy(there)])
     return Scenes(run, items, examples, chosen, int((~there).sum()), (*chosen.notes, *found))
+
+
+def _ends(constant: Interval) -> dict[str, float]:
+    """The ends of what a constant answer scores, where that is defined."""
+    ends = {"baseline_low": constant.low, "baseline_high": constant.high}
+    return {} if any(map(math.isnan, (constant.value, *ends.values()))) else ends
 
 
 def constant_of(run: Run) -> Tensor | None:

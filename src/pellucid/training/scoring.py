@@ -20,8 +20,8 @@ DRAWS = 400
 #: How often an interval may miss the truth.
 ERROR = 0.05
 
-#: Items whose constant answers are held against their targets at once.
-_TOGETHER = 64
+#: Items whose constant answers are held against their targets at once; and so many of them are tuned on.
+_TOGETHER, _TUNED = 64, 256
 
 
 def drawn_rows(count: int, groups: Sequence[str] | None, *, seed: int, draws: int = DRAWS) -> list[np.ndarray]:
@@ -137,6 +137,20 @@ def constant_answer(task: Task) -> np.ndarray:
     return task.probabilities(output.detach())[0].numpy()
 
 
+def unlooked(task: Task, targets: np.ndarray, constant: torch.Tensor) -> tuple[np.ndarray, Mapping[str, Any]]:
+    """What a constant output [1, …] gives for each of these items, for scores; and the rule that suits it best there.
+
+    A rule that was tuned for a network would let nothing of it through, so it has its own, from some of these very
+    items: what it scores is rather too much than too little.
+    """
+    assert task.summary is not None
+    parts = torch.from_numpy(targets).split(_TOGETHER)
+    found = [task.summary(constant.expand(len(part), *constant.shape[1:]), part) for part in parts]
+    given = task.probabilities(torch.cat(found)).numpy()
+    some = np.unique(np.linspace(0, len(targets) - 1, min(_TUNED, len(targets))).round().astype(int))
+    return given, task.tuned(given[some], targets[some])
+
+
 def baselines(
     task: Task, targets: np.ndarray, rule: Mapping[str, Any] | None = None, *, constant: torch.Tensor | None = None
 ) -> dict[str, float]:
@@ -144,10 +158,8 @@ def baselines(
 
     constant: the output [1, …] of who answers always the same, where answers lie in the picture (``Task.constant``).
     """
-    if constant is not None and task.summary is not None:
-        parts = torch.from_numpy(targets).split(_TOGETHER)
-        found = [task.summary(constant.expand(len(part), *constant.shape[1:]), part) for part in parts]
-        return task.scores(targets, task.probabilities(torch.cat(found)).numpy(), rule)
+    if constant is not None:
+        return task.scores(targets, *unlooked(task, targets, constant))
     if task.unlearnt is not None:
         return task.scores(targets, task.unlearnt(targets), rule)
     if task.objective is not None or task.scene is not None:

@@ -15,9 +15,11 @@ from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.framed import framed
 from pellucid.report.layer_curves import BLUE, ORANGE, quiet
 from pellucid.report.looks.evaluation import left_words, score_words, seen_words
-from pellucid.report.looks.run import short
+from pellucid.report.looks.run import CELLS, short
 from pellucid.report.painted import cards_figure
 from pellucid.report.words import Sentence, quoted, whole
+
+__all__ = ["CELLS"]  # told as those of a run
 
 TITLE = "How well it finds things in pictures that it has not seen"
 
@@ -26,6 +28,9 @@ COLUMNS = {
     "value": "Value",
     "value_low": "95 % from",
     "value_high": "to",
+    "baseline": "Constant boxes",
+    "baseline_low": "95 % from",
+    "baseline_high": "to",
     "items": "Pictures",
     "words": "What it is",
 }

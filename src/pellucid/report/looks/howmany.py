@@ -72,7 +72,7 @@ def _gain(row: Mapping[str, Any]) -> str:
 
 
 def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
+    return text if text[1:2].isupper() else text[:1].upper() + text[1:]  # mAP stays mAP
 
 
 def _figure(value: float) -> str:

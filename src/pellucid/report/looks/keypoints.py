@@ -14,10 +14,12 @@ from pellucid.report.cases import short_name
 from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, quiet
 from pellucid.report.looks.evaluation import left_words, score_words, seen_words
-from pellucid.report.looks.run import short
+from pellucid.report.looks.run import CELLS, short
 from pellucid.report.painted import cards_figure
 from pellucid.report.spots import spotted
 from pellucid.report.words import Sentence, quoted, whole
+
+__all__ = ["CELLS"]  # told as those of a run
 
 TITLE = "How well it finds landmarks in pictures that it has not seen"
 
@@ -26,7 +28,9 @@ COLUMNS = {
     "value": "Value",
     "value_low": "95 % from",
     "value_high": "to",
-    "baseline": "Average heatmap",
+    "baseline": "Constant heatmap",
+    "baseline_low": "95 % from",
+    "baseline_high": "to",
     "items": "Pictures",
     "words": "What it is",
 }

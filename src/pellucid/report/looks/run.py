@@ -142,12 +142,16 @@ def words(view: View) -> list[Sentence]:
 #: Metrics that are known by their first letters.
 _LETTERS = {"pck", "mae", "mse", "rmse", "qwk", "rps", "f1", "r2", "auroc", "pca", "kl"}
 
+#: And those that are written in a way of their own.
+_OWN = {"iou": "IoU", "map": "mAP", "map50": "mAP50"}
+
 
 def metric_name(metric: str) -> str:
     """``mean_accuracy`` as one says it at the beginning of a sentence; so are names with a group behind them."""
     name, colon, group = metric.partition(":")
-    words = ["IoU" if word == "iou" else word.upper() if word in _LETTERS else word for word in name.split("_")]
-    return " ".join([words[0][:1].upper() + words[0][1:], *words[1:]]) + colon + group
+    words = [_OWN.get(word, word.upper() if word in _LETTERS else word) for word in name.split("_")]
+    first = words[0] if words[0] in _OWN.values() else words[0][:1].upper() + words[0][1:]
+    return " ".join([first, *words[1:]]) + colon + group
 
 
 def _row(view: View, split: str, metric: str) -> Mapping[str, Any] | None:
@@ -184,7 +188,7 @@ def cell(value: Any) -> str:
 #: How a column's cells are told on the page, where that is not as any figure.
 CELLS: dict[str, Callable[[Any], str]] = {
     "metric": metric_name,
-    **dict.fromkeys(("value", "value_low", "value_high", "baseline"), cell),
+    **dict.fromkeys((n + end for n in ("value", "baseline") for end in ("", "_low", "_high")), cell),
 }
 
 

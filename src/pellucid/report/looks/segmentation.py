@@ -14,9 +14,11 @@ from pellucid.report.cases import short_name
 from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, quiet
 from pellucid.report.looks.evaluation import draw_confusion, left_words, score_words, seen_words
-from pellucid.report.looks.run import short
+from pellucid.report.looks.run import CELLS, short
 from pellucid.report.painted import cards_figure, painted
 from pellucid.report.words import Sentence, percent, quoted, whole
+
+__all__ = ["CELLS"]  # told as those of a run
 
 TITLE = "How good its masks are on pictures that it has not seen"
 
@@ -26,6 +28,8 @@ COLUMNS = {
     "value_low": "95 % from",
     "value_high": "to",
     "baseline": "Average mask",
+    "baseline_low": "95 % from",
+    "baseline_high": "to",
     "items": "Pictures",
     "words": "What it is",
 }

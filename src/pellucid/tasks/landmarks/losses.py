@@ -16,6 +16,9 @@ Loss = Literal["mse", "focal"]
 #: The exponents of CenterNet's focal loss (arXiv:1904.07850, eq. 1).
 ALPHA, BETA = 2, 4
 
+#: Heatmaps that are added at once; the largest logit of a constant answer, and the halvings by which it is found.
+_TOGETHER, _FARTHEST, _HALVINGS = 32, 12.0, 40
+
 
 def squared_error(output: Tensor, targets: Tensor, sigma: float) -> Tensor:
     """Σ (output − heatmap)² / πσ² over pixels, the mean over types.
@@ -40,6 +43,31 @@ def focal(output: Tensor, targets: Tensor, sigma: float) -> Tensor:
     elsewhere = (1 - near) ** BETA * yes.exp() ** ALPHA * no
     total = -(asked(targets, near, sigma) * torch.where(at, here, elsewhere)).sum((1, 2, 3))
     return total / there(targets, kinds).sum((1, 2)).clamp(min=1) * judged(targets)
+
+
+def focal_constant(targets: Tensor, kinds: int, sigma: float) -> Tensor:
+    """The output [1, kinds, height, width] with the least mean focal loss over these targets: whoever does not look.
+
+    In each pixel a·(1 − p)² (−log p) + b·p² (−log(1 − p)) is convex in p, and the slope's zero is found by bisection.
+    """
+    known = targets[judged(targets)]
+    width, height = (int(side) for side in known[0, 0, :2])
+    yes, no = known.new_zeros(1, kinds, height, width), known.new_zeros(1, kinds, height, width)
+    for part in known.split(_TOGETHER):
+        weight = 1 / there(part, kinds).sum((1, 2)).clamp(min=1)[:, None, None, None]
+        at = _pixels(part, kinds, height, width)
+        near = heatmaps(part, kinds, (height, width), sigma)
+        weight = weight * asked(part, near, sigma)
+        yes += (weight * at).sum(0)
+        no += (weight * ~at * (1 - near) ** BETA).sum(0)
+    low, high = torch.full_like(yes, -_FARTHEST), torch.full_like(yes, _FARTHEST)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        p, log_p, log_q = middle.sigmoid(), F.logsigmoid(middle), F.logsigmoid(-middle)
+        q = (-middle).sigmoid()
+        rises = yes * (2 * q * log_p - q**2 / p) + no * (p**2 / q - 2 * p * log_q) > 0
+        low, high = torch.where(rises, low, middle), torch.where(rises, middle, high)
+    return (low + high) / 2
 
 
 def _pixels(targets: Tensor, kinds: int, height: int, width: int) -> Tensor:
