@@ -18,13 +18,12 @@ import numpy as np
 import torch
 from PIL import Image
 from scipy import ndimage
-from skimage.feature import peak_local_max
 from skimage.filters import threshold_otsu
-from skimage.segmentation import watershed
 
 from pellucid.data.dataset import Dataset, Stack
 from pellucid.features.resampling import Interval, weights
 from pellucid.report.painted import painted
+from pellucid.tasks.painting.objects import APART, BLUR, COMPONENTS, WATERSHED, Objects
 from pellucid.training.plan import Plan
 from pellucid.training.setup import prepare
 from pellucid.training.train import fit
@@ -34,9 +33,6 @@ PICTURE = PAGE.parents[1] / "docs" / "images" / "nuclei.png"
 
 #: Sides of what is learnt from and of what is scored, in pixels; how wide the edge of a nucleus is.
 LEARNT, SCORED, EDGE = 64, 128, 1
-
-#: Of the distance to the edge, by whose peaks nuclei that touch are told apart: the blur, and how near peaks may be.
-SMOOTH, LEAST = 1.5, 4
 
 NAMES = {0: "background", 1: "inside", 2: "edge"}
 CHOICES: dict[str, Any] = {
@@ -125,15 +121,12 @@ def matched(said: np.ndarray, nuclei: np.ndarray) -> np.ndarray:
 def parted(said: np.ndarray) -> dict[str, np.ndarray]:
     """Ways to make objects of a mask, each with a number a pixel."""
     mask = said > 0
-    whole, _ = ndimage.label(mask)
-    inner, _ = ndimage.label(said == 1)
+    inner = Objects(COMPONENTS).numbered(said == 1)
     grown = np.where(inner > 0, inner, ndimage.grey_dilation(inner, size=(2 * EDGE + 1,) * 2)) * mask
-    depth = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), SMOOTH)
-    peaks = peak_local_max(depth, min_distance=LEAST, labels=mask.astype(int), exclude_border=False)
-    seeds = np.zeros(mask.shape, int)
-    seeds[tuple(peaks.T)] = np.arange(1, len(peaks) + 1)
-    cut = watershed(-depth, seeds, mask=mask)
-    found = {"parts that hang together": whole, "the same, cut at their necks": cut}
+    found = {
+        "parts that hang together": Objects(COMPONENTS).numbered(mask),
+        "the same, cut at their necks": Objects(WATERSHED).numbered(mask),
+    }
     return found if (said == 1).sum() == mask.sum() else {**found, "parts of the inside that hang together": grown}
 
 
@@ -183,10 +176,10 @@ def main() -> None:
         "|---|---|---|",
     ]
     lines += [f"| {name} | {own} | {ways[1].get(name, '')} |" for name, own in ways[0].items()]
-    told = (
-        "Intervals: 95 %, bootstrap over 16 tiles of 128 × 128. Necks: seeds are the peaks of the distance to the edge"
+    told = "Intervals: 95 %, bootstrap over 16 tiles of 128 × 128. Necks: as `predict --instances watershed` cuts them;"
+    more = (
+        f"seeds are the peaks of the distance to the edge, blurred by {BLUR} pixels and more than {APART} pixels apart."
     )
-    more = f"(blurred by {SMOOTH} pixels, at least {LEAST} pixels apart), and a watershed parts what lies between."
     PAGE.write_text("\n".join([*lines, "", told, more, ""]), encoding="utf-8")
     _picture(image, nuclei, said)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
 import json
 from pathlib import Path
@@ -19,6 +20,7 @@ from pellucid.core.types import Sample
 from pellucid.data.dataset import Dataset
 from pellucid.data.masks import read_mask
 from pellucid.report.look import figure_of, look_of
+from pellucid.report.looks.segmented import write_objects
 from pellucid.tasks.painting import scores
 from pellucid.training.answering import answers
 from pellucid.training.plan import Plan
@@ -308,14 +310,55 @@ def test_each_picture_is_read_once(run: Run, folder: Path) -> None:
     assert sorted(read) == list(range(20))
 
 
-def test_objects_are_parts_that_hang_together() -> None:
-    from pellucid.training.masks_predicted import _row
+def test_discs_that_touch_are_counted_apart_and_numbered(run: Run, place: Path, tmp_path: Path) -> None:
+    picture, truth = touching(place)
+    whole = pellucid.predict(run, picture)
+    rows = {row["region"]: row for row in whole.table}
+    assert rows["disc"]["objects"] == 2
+    cut = pellucid.predict(run, picture, instances="watershed", apart=2, objects=tmp_path / "objects")
+    disc = next(row for row in cut.table if row["region"] == "disc")
+    assert disc["objects"] == len(disc["areas"]) == len(disc["middles"]) == len(truth)
+    assert sum(disc["areas"]) == disc["pixels"] == rows["disc"]["pixels"]
+    for x, y in truth:
+        assert min(np.hypot(x - a, y - b) for a, b in disc["middles"]) < 1.5
+    with Image.open(tmp_path / "objects" / "touching.png") as numbers:
+        assert numbers.mode == "I;16"
+        told = np.asarray(numbers)
+    areas = [area for row in cut.table for area in row["areas"]]
+    assert np.bincount(told.ravel())[1:].tolist() == areas
+    assert (cut["numbers"][0] > 0).tolist() == cut["said"][0].tolist()
+    assert figure_of(cut) is not None
+    texts = " ".join(s.text for s in look_of("segmented").words(cut))
+    assert "more than 2 pixels apart" in texts
+    write_objects(tmp_path / "objects.csv", cut)
+    with (tmp_path / "objects.csv").open() as file:
+        listed = list(csv.DictReader(file))
+    assert [int(row["object"]) for row in listed] == list(range(1, len(areas) + 1))
+    assert [int(row["pixels"]) for row in listed] == areas
 
-    mask = np.zeros((6, 6), bool)
-    mask[0, 0] = mask[1, 1] = mask[5, 5] = True
-    assert _row("x", "y", mask, np.ones_like(mask)) == {
-        "name": "x", "region": "y", "pixels": 3, "share": 3 / 36, "objects": 2,
-    }  # fmt: skip
+
+def touching(place: Path) -> tuple[Path, list[tuple[int, int]]]:
+    """Two dark discs that touch, and one alone, as the network has learnt them."""
+    pixels = np.random.default_rng(3).integers(90, 150, (24, 24), dtype=np.uint8)
+    rows, columns = np.mgrid[:24, :24]
+    middles = [(5, 7), (13, 7), (17, 18)]
+    for x, y in middles:
+        pixels[(rows - y) ** 2 + (columns - x) ** 2 <= 16] = 35
+    Image.fromarray(pixels).save(place / "touching.png")
+    return place / "touching.png", [(x + 0.5, y + 0.5) for x, y in middles]  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ({"instances": "watershet"}, r"no objects by 'watershet'; did you mean 'watershed'\?"),
+        ({"apart": 3}, r"a distance of seeds, where there are no seeds; pass instances='watershed'"),
+        ({"instances": "watershed", "apart": 0}, r"seeds 0 pixels apart; pass 1 or more"),
+    ],
+)
+def test_what_objects_cannot_be(run: Run, place: Path, words: dict[str, Any], told: str) -> None:
+    with pytest.raises(BadInput, match=told):
+        pellucid.predict(run, touching(place)[0], **words)
 
 
 def test_files_of_masks_have_names_of_their_own() -> None:
@@ -330,6 +373,8 @@ def test_a_task_without_masks_paints_none(tmp_path: Path) -> None:
     labels = train(stripes(40), out=tmp_path / "run", model="linear", epochs=1)
     with pytest.raises(BadInput, match=r"multiclass paints no masks"):
         pellucid.predict(labels, stripes(4), masks=tmp_path / "masks")
+    with pytest.raises(BadInput, match=r"multiclass paints no masks; leave instances= \(--instances\) away"):
+        pellucid.predict(labels, stripes(4), instances="watershed")
 
 
 # -- looking inside -------------------------------------------------------------------------------

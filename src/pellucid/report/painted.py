@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from scipy.ndimage import binary_erosion
+from scipy.ndimage import generate_binary_structure, iterate_structure, maximum_filter, minimum_filter
 
 from pellucid.report.cases import short_name
 from pellucid.report.colours import muted
@@ -23,6 +23,9 @@ PALETTE = (*COLOURS, *_MORE)
 #: How much of a region's colour lies over the picture, and the least and most pixels of a painted side.
 _FILL, _LEAST, _MOST = 0.42, 220, 440
 
+#: An outline is two pixels wide, counted in steps up, down and aside.
+_NEAR = iterate_structure(generate_binary_structure(2, 1), 2)
+
 _PICTURE, _GAP, _MARGIN, _BETWEEN = 1.75, 0.3, 0.3, 0.06  # inches
 _SMALL, _NAME, _TITLE = 7.5, 8.5, 13.0  # points
 _INK, _SOFT, _DPI = "#1d1f23", "#5b606b", 110
@@ -36,18 +39,26 @@ def colour_of(region: int) -> tuple[int, int, int]:
 def painted(picture: np.ndarray, masks: np.ndarray, known: np.ndarray | None = None) -> np.ndarray:
     """The regions over a picture whose own colours are muted: uint8 [height, width, 3], enlarged where it is small.
 
-    picture: uint8 [h, w, 3]. masks: bool [regions, h, w], later ones above. known: bool [h, w]; the rest is darkened.
+    picture: uint8 [h, w, 3]. masks: bool [regions, h, w], later ones above, or the numbers of objects within them (0:
+    none), each of which is outlined. known: bool [h, w]; the rest is darkened.
     """
     picture = fitted(picture, _MOST)
     times = max(1, -(-_LEAST // max(picture.shape[:2])))
     drawn = enlarged(muted(picture, 0.25), _LEAST).astype(np.float32)
     for region, mask in enumerate(masks):
-        large = _as_large(mask, picture.shape[:2], times)
-        drawn[large] = (1 - _FILL) * drawn[large] + _FILL * np.array(colour_of(region))
-        drawn[large & ~binary_erosion(large, iterations=2)] = colour_of(region)
+        numbers = _as_large(mask, picture.shape[:2], times).astype(np.int32)
+        there = numbers > 0
+        drawn[there] = (1 - _FILL) * drawn[there] + _FILL * np.array(colour_of(region))
+        drawn[there & _at_an_end(numbers)] = colour_of(region)
     if known is not None and not known.all():
         drawn[~_as_large(known, picture.shape[:2], times)] *= 0.35
     return drawn.round().astype(np.uint8)
+
+
+def _at_an_end(numbers: np.ndarray) -> np.ndarray:
+    """Where within two pixels another number, or the picture's edge, is."""
+    near = {"footprint": _NEAR, "mode": "constant", "cval": 0}
+    return minimum_filter(numbers, **near) != maximum_filter(numbers, **near)
 
 
 def _as_large(mask: np.ndarray, size: tuple[int, int], times: int) -> np.ndarray:

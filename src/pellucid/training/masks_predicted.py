@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from scipy.ndimage import label as connected
+from scipy.ndimage import center_of_mass
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -19,49 +19,67 @@ from pellucid.core.types import Frame, View
 from pellucid.data.masks import UNJUDGED
 from pellucid.data.regions import rest_of
 from pellucid.data.thumbnails import together
+from pellucid.tasks.painting.objects import WATERSHED, Objects
 from pellucid.tasks.painting.truth import decided
 from pellucid.tasks.task import Task
 from pellucid.training.answering import output_of
 from pellucid.training.reading import Given
 from pellucid.training.runs import Run
 
-#: Pixels that touch at a corner are of one object.
-_TOUCHING = np.ones((3, 3), int)
+#: The largest number that a 16-bit label image holds.
+MOST = 2**16 - 1
 
 
-def predict(run: Run, given: Given, *, masks: str | os.PathLike[str] | None = None) -> View:
+def predict(
+    run: Run,
+    given: Given,
+    *,
+    way: Objects,
+    masks: str | os.PathLike[str] | None = None,
+    objects: str | os.PathLike[str] | None = None,
+) -> View:
     """What ``pellucid.predict`` does for masks: painted at the pictures' own size.
 
-    masks: a folder to write label images into, one a picture by its name (where regions may overlap one a region too),
-    with the numbers of the training's masks, 255 where the network did not look, and ``labels.json``.
+    way: what an object is. masks: a folder to write label images into, one a picture by its name (where regions may
+    overlap one a region too), with the numbers of the training's masks, 255 where the network did not look, and
+    ``labels.json``. objects: a folder for 16-bit label images in which each object has its own number, in the order of
+    the table's rows.
 
-    Gives a row a picture and region: pixels, share, and objects (parts that hang together); said
-    [sample, class, height, width] of the shown pictures, which ``pictures`` shows.
+    Gives a row a picture and region: pixels, share, how many objects, and of each its area in pixels and its middle
+    (x, y in pixels of that picture; 0, 0 is the left upper corner of its first pixel); said and numbers [sample,
+    class, height, width] of the shown pictures, which ``pictures`` shows: masks, and numbers of objects within them.
     """
     task, network, names = run.task, run.network, given.data.names()
-    files = _files(names)
+    files, apart = _files(names), bool(task.options["overlapping"])
     writer = None if masks is None else _Writer(Path(masks), task)
     rest = rest_of(task.classes)
     regions = [k for k in range(len(task.classes)) if k != rest]
+    own = [task.classes[k] for k in regions]
     rows: list[dict[str, Any]] = []
     cards: list[np.ndarray] = []
     for i, output in given.each(network, output_of, "masks"):
-        said, seen = _at_source(output, given.frames[i], apart=bool(task.options["overlapping"]))
-        rows += [_row(names[i], task.classes[k], said[k], seen) for k in regions]
+        said, seen = _at_source(output, given.frames[i], apart=apart)
+        numbers = [way.numbered(said[k]) for k in regions]
+        rows += [_row(names[i], *told, seen) for told in zip(own, numbers, strict=True)]
         if writer is not None:
             writer.write(files[i], said, seen)
+        if objects is not None:
+            _write_objects(Path(objects), files[i], numbers, own if apart else None)
         if i in given.small:
-            cards.append(_as_small(said[regions], given.small[i].shape[:2]))
+            cards.append(_as_small(np.stack(numbers), given.small[i].shape[:2]))
     pictures = list(given.small.values())
+    shown = together([card.transpose(1, 2, 0) for card in cards]).transpose(0, 3, 1, 2)
     return View(
         kind="segmented",
-        arrays={"said": together([card.transpose(1, 2, 0) for card in cards]).transpose(0, 3, 1, 2)},
-        axes={"said": ("sample", "class", "height", "width")},
+        arrays={"said": shown > 0, "numbers": shown},
+        axes=dict.fromkeys(("said", "numbers"), ("sample", "class", "height", "width")),
         table=tuple(rows),
         options={
             "run": str(run.folder),
             "task": task.kind,
-            "regions": [task.classes[k] for k in regions],
+            "regions": own,
+            "instances": way.way,
+            "apart": way.apart if way.way == WATERSHED else None,
             "cases": [_case(names[i], rows[len(regions) * i : len(regions) * (i + 1)]) for i in given.small],
             "sizes": [list(p.shape[:2]) for p in pictures],
             "pictures": len(names),
@@ -89,10 +107,19 @@ def _at_source(output: Tensor, frame: Frame, *, apart: bool) -> tuple[np.ndarray
     return said, seen
 
 
-def _row(name: str, region: str, mask: np.ndarray, seen: np.ndarray) -> dict[str, Any]:
-    _, objects = connected(mask, _TOUCHING)
-    pixels = int(mask.sum())
-    return {"name": name, "region": region, "pixels": pixels, "share": pixels / int(seen.sum()), "objects": objects}
+def _row(name: str, region: str, numbers: np.ndarray, seen: np.ndarray) -> dict[str, Any]:
+    """What a picture shows of a region. numbers: of its objects, from 1."""
+    areas = np.bincount(numbers.ravel())[1:].tolist()
+    middles = center_of_mass(numbers > 0, numbers, range(1, len(areas) + 1))
+    return {
+        "name": name,
+        "region": region,
+        "pixels": sum(areas),
+        "share": sum(areas) / int(seen.sum()),
+        "objects": len(areas),
+        "areas": areas,
+        "middles": [[float(x) + 0.5, float(y) + 0.5] for y, x in middles],
+    }
 
 
 def _case(name: str, rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -137,6 +164,22 @@ class _Writer:
         if self.apart:
             for name, mask in zip(self.names, said, strict=True):
                 Image.fromarray(mask).save(self.folder / f"{file}.{_files([name])[0]}.png")
+
+
+def _write_objects(folder: Path, file: str, numbers: Sequence[np.ndarray], apart: Sequence[str] | None) -> None:
+    """A picture's objects, numbered through all regions; of regions that may overlap (``apart``) a file each."""
+    counts = [int(each.max()) for each in numbers]
+    if sum(counts) > MOST:
+        cure = "leave objects= (--instances) away, or train it for longer"
+        raise BadInput(f"{sum(counts)} objects, more than 16 bits can number", where=file, cure=cure)
+    folder.mkdir(parents=True, exist_ok=True)
+    before = np.cumsum([0, *counts[:-1]])
+    through = [np.where(each, each + n, 0).astype(np.uint16) for each, n in zip(numbers, before, strict=True)]
+    if apart is None:
+        Image.fromarray(np.maximum.reduce(through)).save(folder / f"{file}.png")
+        return
+    for name, each in zip(apart, through, strict=True):
+        Image.fromarray(each).save(folder / f"{file}.{_files([name])[0]}.png")
 
 
 def _as_small(masks: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

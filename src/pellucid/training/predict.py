@@ -19,6 +19,7 @@ from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset, Files
 from pellucid.data.folders import pictures_in
 from pellucid.data.thumbnails import reduced, thumbnail
+from pellucid.tasks.painting.objects import Objects
 from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Task
 from pellucid.training.answering import answers
@@ -39,11 +40,19 @@ def predict(
     *,
     shown: int = SHOWN,
     masks: str | os.PathLike[str] | None = None,
+    objects: str | os.PathLike[str] | None = None,
+    instances: str | None = None,
+    apart: int | None = None,
 ) -> View:
     """What a run decides on pictures or matrices, and how probable that is.
 
     run: a folder, or a Run. inputs: files, folders, ``example:*``, arrays, Samples, a list of these, or a data set.
-    shown: so many go onto the contact sheet, evenly chosen. masks: a folder to write masks into, of a run that paints.
+    shown: so many go onto the contact sheet, evenly chosen.
+
+    Of a run that paints: masks: a folder to write masks into. instances: what an object is, "components" (parts that
+    hang together; None means these) or "watershed" (the same, cut at their necks, where objects touch). apart: how
+    near the seeds of a watershed may be, in pixels of the picture (None: 4). objects: a folder for 16-bit label images
+    in which each object has its own number.
 
     Gives a row an item: decision and probability (of several labels or groups that of the least sure one), and
     probabilities [sample, class] (of a regression the numbers).
@@ -55,12 +64,15 @@ def predict(
     data = inputs if isinstance(inputs, Dataset) else _dataset(inputs)
     task, network = run.task, run.network
     paints = tasks[task.kind].facts.learns == "masks"
-    if masks is not None and not paints:
-        raise BadInput(f"{task.kind} paints no masks", cure="leave masks= away")
-    own = predicting(task)
+    painting = {"instances": instances, "apart": apart, "masks": masks, "objects": objects}
+    said = [name for name, value in painting.items() if value is not None]
+    if said and not paints:
+        options = f" (--{said[0]})" if said[0] in ("instances", "apart") else ""
+        raise BadInput(f"{task.kind} paints no masks", cure=f"leave {said[0]}={options} away")
+    own, way = predicting(task), Objects.of(instances, apart)
     if own is not None:
         given = read_all(data, network.input, shown, reduced)
-        found: View = own.predict(run, given, **({"masks": masks} if paints else {}))
+        found: View = own.predict(run, given, **({"way": way, "masks": masks, "objects": objects} if paints else {}))
         return dataclasses.replace(found, seconds=time.perf_counter() - began)
     form, count = form_of(task), len(data)
     targets = torch.zeros(count)  # which nobody asks for

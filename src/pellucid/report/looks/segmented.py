@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,13 +30,13 @@ def figure(view: View) -> Figure:
         plain = (
             view.pictures[i, :height, :width] if view.pictures is not None else np.zeros((height, width, 3), np.uint8)
         )
-        sides.append([painted(plain, view["said"][i, :, :height, :width])])
+        sides.append([painted(plain, view["numbers"][i, :, :height, :width])])
     cards = [{"name": case["name"], "lines": _lines(case["regions"])} for case in cases]
     return cards_figure(sides, cards, ("",), view.options["regions"], told)
 
 
 def _lines(regions: list[dict[str, float]]) -> list[str]:
-    told = [f"{each['region']} {each['share']:.1%}" for each in regions[:3]]
+    told = [f"{each['region']} {each['share']:.1%} in {each['objects']}" for each in regions[:3]]
     more = f", and {len(regions) - 3} more" if len(regions) > 3 else ""
     return [", ".join(told) + more if told else "nothing"]
 
@@ -54,15 +55,29 @@ def _share_words(view: View) -> Iterator[Sentence]:
             yield Sentence("fact", f"{quoted(region)} is in none of {whole(count)} pictures.")
             continue
         share = sum(row["share"] for row in rows) / len(rows)
-        objects = sum(row["objects"] for row in rows)
+        areas = [area for row in rows for area in row["areas"]]
         text = f"{quoted(region)} is in {whole(len(shown))} of {whole(count)} {'picture' if count == 1 else 'pictures'}"
-        text += f", on {percent(share)} of the pixels, in {whole(objects)} {'part' if objects == 1 else 'parts'}"
-        yield Sentence("fact", f"{text} that hang together.")
+        yield Sentence("fact", f"{text}, on {percent(share)} of the pixels: {_objects(areas)}.")
+
+
+def _objects(areas: list[int]) -> str:
+    """How many, and how large."""
+    if len(areas) == 1:
+        return f"1 object of {whole(areas[0])} pixels"
+    middle = whole(round(float(np.median(areas))))
+    return f"{whole(len(areas))} objects of {whole(min(areas))} to {whole(max(areas))} pixels, the median {middle}"
 
 
 def _belief_words(view: View) -> Iterator[Sentence]:
-    text = "Every pixel gets an answer, also where a picture shows something that no mask ever had. Objects that touch"
-    yield Sentence("fact", f"{text} count as one.")
+    yield Sentence("fact", "Every pixel gets an answer, also where a picture shows something that no mask ever had.")
+    if view.options["instances"] == "watershed":
+        apart = view.options["apart"]
+        text = f"An object is a part that hangs together, cut at its necks (a watershed; seeds more than {apart}"
+        text += f" {'pixel' if apart == 1 else 'pixels'} apart). An object with a neck of its own is cut, too"
+        yield Sentence("fact", f"{text}, and a straight side by side is not.")
+    else:
+        text = "An object is a part that hangs together, so those that touch count as one"
+        yield Sentence("fact", f"{text}; instances='watershed' (--instances watershed) cuts them at their necks.")
 
 
 def write_csv(path: Path, view: View) -> None:
@@ -73,3 +88,16 @@ def write_csv(path: Path, view: View) -> None:
         table.writerows(
             [row["name"], row["region"], row["pixels"], f"{row['share']:.6g}", row["objects"]] for row in view.table
         )
+
+
+def write_objects(path: Path, view: View) -> None:
+    """Every object: picture, region, its number in the picture's label image, pixels, and the middle of these."""
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["picture", "region", "object", "pixels", "x", "y"])
+        regions = len(view.options["regions"])
+        for start in range(0, len(view.table), regions):
+            numbers = itertools.count(1)
+            for row in view.table[start : start + regions]:
+                for area, (x, y) in zip(row["areas"], row["middles"], strict=True):
+                    table.writerow([row["name"], row["region"], next(numbers), area, f"{x:.2f}", f"{y:.2f}"])
