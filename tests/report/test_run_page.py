@@ -157,6 +157,16 @@ def test_the_curves_are_drawn_for_any_number_of_epochs(epochs: int) -> None:
     assert len(as_png(LOOK.figure(view(epochs=epochs, best_epoch=1)))) > 5000
 
 
+def test_long_headings_are_broken_and_the_legend_lies_over_no_curve() -> None:
+    one = view(words={"accuracy": "mAP, the mean of the labels' average precision " * 2})
+    drawn = LOOK.figure(one)
+    as_png(drawn)
+    panel, right = drawn.axes[0], drawn.axes[2]
+    assert right._left_title.get_window_extent().x1 <= drawn.bbox.x1
+    assert panel.get_legend().get_window_extent().y0 >= panel.get_window_extent().y1 - 1
+    assert panel.get_legend().get_window_extent().x0 > panel._left_title.get_window_extent().x1
+
+
 def test_the_curves_are_drawn_without_validation() -> None:
     one = view()
     arrays = {n: a for n, a in one.arrays.items() if not n.startswith("val_")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -46,6 +47,9 @@ MOST_LEAKS = 0.02
 #: Points are marked where there are no more than this many.
 _MARKED = 40
 
+#: So many letters are as wide as a panel.
+_TITLE = 64
+
 
 # -- the figure -----------------------------------------------------------------------------------
 
@@ -66,10 +70,23 @@ def figure(view: View) -> Figure:
         _mark_best(axes, view, words=place == 0)
         _finish(axes, view)
         axes.tick_params(labelbottom=False)
-        title(axes, printable(text, 90))
+        title(axes, "\n".join(textwrap.wrap(printable(text, 120), _TITLE)))
         _draw_rate(drawn.add_subplot(grid[1, place], sharex=axes), view)
-    drawn.axes[0].legend(fontsize=8.5, frameon=False, loc="best")
+    _draw_legend(drawn.axes[0])
     return drawn
+
+
+def _draw_legend(axes: Axes) -> None:
+    """Beside the heading, over the frame: within it there are curves, and where they leave room is not known."""
+    axes.legend(
+        fontsize=8.5,
+        frameon=False,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        ncols=2,
+        borderaxespad=0,
+        borderpad=0.3,
+    )
 
 
 def _draw_curves(axes: Axes, view: View, train: str, val: str) -> None:
