@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -62,14 +63,14 @@ def _warning(text: str) -> dict[str, str]:
 
 
 def _worse(table: Sequence[Mapping[str, Any]], own: Sequence[str]) -> Said:
-    found: dict[str, list[str]] = {}
-    for row in table:
-        if row["method"] in own and row["vs_random"] == "worse" and row["score_group"] in ("faithfulness", "truth"):
-            found.setdefault(row["score"], []).append(row["method"])
-    return [
-        _warning(f"By {score}, {listed(names)} {'does' if len(names) == 1 else 'do'} worse than a map of noise.")
-        for score, names in found.items()
-    ]
+    """Methods that a map of noise beats, the most often beaten first."""
+    judged = [r for r in table if r["method"] in own and r["score_group"] in ("faithfulness", "truth")]
+    beaten = Counter(r["method"] for r in judged if r["vs_random"] == "worse")
+    asked = Counter(r["method"] for r in judged)
+    if not beaten:
+        return []
+    told = listed([f"{name} by {count} of {asked[name]} scores" for name, count in beaten.most_common()])
+    return [_warning(f"Truly worse than a map of noise: {told}.")]
 
 
 def _leaders(methods: Mapping[str, Explainer], found: Sequence[Column], judged: Judged) -> Said:

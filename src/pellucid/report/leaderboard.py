@@ -22,7 +22,7 @@ STANDINGS: Mapping[Standing, str] = {
     "passes": "passes the check",
     "unclear": "unclear",
     "fails": "fails the check",
-    "plain": "no check: what the checks are read beside",
+    "plain": "to be read beside the others",
 }
 
 GROUPS = {
@@ -129,6 +129,8 @@ def _cell(view: View, number: int, column: Column, row: Mapping[str, Any] | None
 def _standing(view: View, number: int, column: Column, row: Mapping[str, Any]) -> Standing:
     if column.group == "randomisation":
         return row.get("verdict") or "plain"
+    if column.group == "robustness":  # a map of noise that never changes is robust, and no rival
+        return "plain"
     versus = {"better": "better", "worse": "worse"}.get(row["vs_random"] or "", "random")
     # beats is read from the method's side: −1 where the other is truly better.
     beaten = (view["beats"][column.number, number] < 0).any()
