@@ -1,7 +1,7 @@
 """Three columns of regions: one small network that learnt by contrast, that learnt with labels, and that did not learn.
 
-Vehicles of which each part is known; with the word ``full`` behind it more of them, and Fashion-MNIST (its folder may
-be named after that word), of which only garment and background are known.
+Vehicles and apples, half of these cut open, of which each part is known; with the word ``full`` behind it more of
+them, and Fashion-MNIST (its folder may be named after that word), of which only garment and background are known.
 """
 
 import json
@@ -13,9 +13,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 import pellucid
+from pellucid.data.dataset import Dataset, Stack
 from pellucid.data.masks import read_mask
 from pellucid.features.grouping.overlap import matched, merged, overlap, tables
 from pellucid.features.resampling import Interval
+from pellucid.synth import truth
 from pellucid.synth.dataset import Plan, write_dataset
 from pellucid.synth.folder import Wish
 from pellucid.synth.recipe import recipe_of
@@ -24,7 +26,7 @@ from pellucid.training.contrast_evaluated import as_it_began
 
 FULL = sys.argv[1:2] == ["full"]
 CLOTHES = sys.argv[2] if FULL and len(sys.argv) > 2 else "/usr/share/datasets/fashion-mnist"
-VEHICLES, EPOCHS, BATCH = (500, 25, 32) if FULL else (60, 2, 16)
+MADE, EPOCHS, BATCH = (500, 25, 32) if FULL else (60, 2, 16)
 LEARNT, ASKED, JUDGED, SHOWN, LEAST = 2500, 1500, 200, 4, 0.01
 COLUMNS = {"contrast": "learnt by contrast", "labels": "learnt with labels", "nothing": "not learnt at all"}
 HUES = np.array([[233, 236, 241], [68, 119, 170], [238, 102, 119], [34, 136, 51], [204, 187, 68], [102, 204, 238],
@@ -33,19 +35,31 @@ UNKNOWN = np.array([255, 255, 255])
 
 
 def vehicles(folder):
-    """Pictures, and the parts of each that take more than a hundredth of all pixels."""
-    wish = Wish((recipe_of(objects["vehicle"]),), count=VEHICLES, seed=1, size=64, formats=())
+    """Pictures of four types, and the parts of each."""
+    wish = Wish((recipe_of(objects["vehicle"]),), count=MADE, seed=1, size=64, formats=())
     write_dataset(Path(folder), wish, Plan())
     data = pellucid.dataset(folder)
-    masks = [read_mask(mask) for mask in data.masks]
+    names = json.loads((Path(folder) / "classes.json").read_text(encoding="utf-8"))
+    return data, *large([read_mask(mask) for mask in data.masks], names)
+
+
+def apples():
+    """Pictures of three varieties, every other apple cut open, and the parts of each."""
+    made = pellucid.generator("apple", seed=1)
+    scenes = [made.generate() for _ in range(MADE)]
+    kinds = tuple(dict.fromkeys(kind for scene in scenes for kind in scene.kinds))
+    seen = [scene.render(64, supersample=2, cut=n % 2 and "along") for n, scene in enumerate(scenes)]
+    varieties = {"variety": tuple(str(scene.labels["variety"]) for scene in scenes)}
+    pictures = Stack.of(np.stack([picture.image for picture in seen]), "apples.npz")
+    data = Dataset("apples", pictures, varieties, label="variety")
+    return data, *large([truth.kind_mask(picture, kinds) for picture in seen], ("background", *kinds))
+
+
+def large(masks, names):
+    """Of all parts those that take more than a hundredth of all pixels, and their names."""
     shares = np.bincount(np.concatenate(masks, axis=None)) / np.concatenate(masks, axis=None).size
     kept = np.flatnonzero(shares > LEAST)
-    return data, [merged(mask, kept) for mask in masks], [("background", *parts_of(folder))[k] for k in kept]
-
-
-def parts_of(folder):
-    """The names of parts, by their numbers in masks."""
-    return json.loads((Path(folder) / "classes.json").read_text(encoding="utf-8"))[1:]
+    return [merged(mask, kept) for mask in masks], [names[k] for k in kept]
 
 
 def clothes():
@@ -144,6 +158,7 @@ def painted(regions):
 
 with tempfile.TemporaryDirectory() as folder:
     sheets = [compared("vehicles", *vehicles(folder), (64, 64), ["stage2", "stage3", "stage4"])]
+    sheets.append(compared("apples", *apples(), (64, 64), ["stage2", "stage3", "stage4"]))
     if FULL:
         sheets.append(
             compared("Fashion-MNIST", *clothes(), (28, 28), ["stage1", "stage2", "stage3"], "crop,flip,colour")

@@ -23,6 +23,7 @@ from pellucid.training.plan import Plan
 from pellucid.training.runs import Run
 from pellucid.training.setup import Setup, prepare
 from pellucid.training.train import Training, fit
+from pellucid.training.transfer import training_mode
 from training.learnable import digits, undrawn  # noqa: F401
 
 PLAN: dict[str, Any] = {"task": "contrastive", "model": "small_cnn:4", "epochs": 2, "batch": 32, "lr": 3e-3}
@@ -66,6 +67,16 @@ def test_every_loss_learns(options: dict[str, object]) -> None:
     assert rows[-1]["loss"] < rows[0]["loss"]
     assert all(np.isfinite(value) for row in rows for value in row.values())
     assert "val_probe_accuracy" not in rows[0]
+
+
+def test_two_views_lose_no_features_to_dropout() -> None:
+    """Where labels are learnt the same layer drops features."""
+    made = setup(digits(160))
+    assert "dropout" in made.chosen.frozen
+    assert "dropout" not in prepare(digits(160), Plan(model="small_cnn:4")).chosen.frozen
+    training_mode(made.network.module, made.chosen)
+    assert not made.network.module.dropout.training
+    assert made.network.module.stage1.norm1.training
 
 
 def test_the_loss_begins_at_chance() -> None:

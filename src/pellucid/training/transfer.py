@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from torch import nn
 
 from pellucid.core.errors import BadInput
-from pellucid.models.heads import head_place, last_place
+from pellucid.models.heads import Projection, head_place, last_place
 from pellucid.models.network import Network
 from pellucid.training.plan import ALL, HEAD
 
@@ -36,10 +36,19 @@ def learners(network: Network, unfreeze_from: str, *, own: bool = False) -> Lear
     first = _first(network, head, unfreeze_from)
     # Also what has no weights: dropout and stochastic depth in front of what learns would only add noise.
     frozen = tuple(l.name for l in network.tree() if l.calls == 0 or l.order < first)
+    frozen += tuple(name for name in _noisy(network, head) if name not in frozen)
     kept = set(frozen)
     within = lambda name: name == head or name.startswith(f"{head}.")  # noqa: E731
     learning = [l.name for l in network.tree() if l.name not in kept and not within(l.name)]
     return Learners(head, frozen, ("", *learning) if unfreeze_from == ALL else tuple(learning))
+
+
+def _noisy(network: Network, head: str) -> tuple[str, ...]:
+    """Dropouts of a network that learns by contrast, of whose views of a picture each would lose other features."""
+    named = dict(network.module.named_modules())
+    if not isinstance(named[head], Projection):
+        return ()
+    return tuple(name for name, module in named.items() if isinstance(module, nn.modules.dropout._DropoutNd))
 
 
 def _first(network: Network, head: str, wanted: str) -> int:
