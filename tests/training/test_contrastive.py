@@ -277,22 +277,20 @@ CLOTHES = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnis
 @pytest.mark.skipif(
     not CLOTHES.is_dir(), reason="Fashion-MNIST is not installed (apt-get install dataset-fashion-mnist)"
 )
-def test_a_linear_probe_rises_above_the_network_as_it_began() -> None:
-    """Fashion-MNIST at 14 × 14, 5 000 pictures, 16 features; on pictures that nobody learnt from.
+def test_a_linear_probe_rises_above_the_network_as_it_began(tmp_path: Path) -> None:
+    """Fashion-MNIST, 20 000 pictures, two epochs; asked of 5 000 pictures that nobody learnt from.
 
-    Measured: 0.575 → 0.676. Of other seeds' beginnings, which are better, less is gained (docs/contrastive.md).
+    Of five seeds this one lies in the middle (benchmarks/contrast.py): 0.608 → 0.752.
     """
     every = pellucid.dataset(CLOTHES)
     split, generator = np.array(every.split), np.random.default_rng(0)
-    rows = [generator.permutation(np.flatnonzero(split == name))[:n] for name, n in (("train", 5000), ("test", 2000))]
+    wanted = [(n, count) for n, count in (("train", 20000), ("val", 2000), ("test", 5000)) if (split == n).any()]
+    rows = [generator.permutation(np.flatnonzero(split == name))[:count] for name, count in wanted]
     data = every.take(np.sort(np.concatenate(rows)))
-    data = dataclasses.replace(data, split=tuple({"test": "val"}.get(name, name) for name in data.split))
-    plan = {"model": "small_cnn:8", "size": (14, 14), "epochs": 16, "batch": 64}
-    made = setup(data, **plan, options={"smallest": 0.5, "temperature": 0.1, "views": "crop,flip,colour"})
-    probe = linear_probe(made)
-    assert probe is not None
-    before = probe()["val_probe_accuracy"]
-    training = Training(made)
-    training.loop.run()
-    after = training.loop.state.rows[-1]["val_probe_accuracy"]
-    assert after >= before + 0.05
+    choices = {"task": "contrastive", "model": "small_cnn:4", "epochs": 2, "batch": 64, "lr": 0.01, "seed": 3}
+    options = {"views": "crop,flip,colour", "smallest": 0.3, "strength": 1.0, "temperature": 0.1}
+    run = pellucid.train(data, out=tmp_path / "run", options=options, **choices)
+    gains = pellucid.evaluate(run, data).options["differences"]
+    gain = next(d for d in gains if (d["method"], d["over"]) == ("linear probe", "as it began"))
+    assert gain["items"] == 5000
+    assert gain["by_low"] >= 0.10
