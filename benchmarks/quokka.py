@@ -1,8 +1,9 @@
 """Seven landmarks of seven types on a real photograph: the quokka that imgaug carries (MIT).
 
 ``pip download imgaug==0.4.0 --no-deps``, then ``python -m benchmarks.quokka imgaug-0.4.0-….whl``: six core-minutes. It
-is one animal on one photograph: learnt from views that are turned by up to 15° to either side and asked of others that are turned by 15° to
-30°, so it shows that names, float places and pictures of a photograph come out right, and not that quokkas are known.
+is one animal on one photograph: learnt from views that are turned by up to 15° to either side and asked of others that
+are turned by 15° to 30°, so it shows that names, float places and pictures of a photograph come out right, and not that
+quokkas are known.
 """
 
 from __future__ import annotations
@@ -79,9 +80,9 @@ def main(wheel: str) -> None:
         choices = {
             "model": "unet:8x4",
             "size": (64, 64),
-            "epochs": int(sys.argv[2]),
+            "epochs": 300,
             "batch": 8,
-            "lr": float(sys.argv[3]),
+            "lr": 0.003,
             "backbone_lr": 1.0,
         }
         options = {"radius": RADIUS, "sigma": 2.0}
