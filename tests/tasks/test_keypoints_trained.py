@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,14 @@ def run(folder: Path, place: Path) -> Run:
 
 def data_of(folder: Path) -> Dataset:
     return pellucid.dataset(folder / "labels.csv")
+
+
+def test_rows_that_name_no_file_are_told(run: Run, folder: Path, tmp_path: Path) -> None:
+    some = shutil.copytree(folder, tmp_path / "some")
+    with (some / "labels.csv").open("a", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerow(["gone.png", "[]"])
+    with pytest.raises(BadInput, match=r"gone\.png: there is no such file"):
+        pellucid.evaluate(run, some / "labels.csv")
 
 
 # -- learning -------------------------------------------------------------------------------------

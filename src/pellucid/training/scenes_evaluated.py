@@ -127,7 +127,8 @@ def scenes_of(run: Run, data: Dataset, split: str | None) -> Scenes:
         raise BadInput(what, where=data.source, cure=f"pass pictures whose {learns} are known")
     items = data.take(rows.tolist())
     store = Store(items, network.input)
-    found = raise_or_warn(inspect(items, None, (), each=store.put, needs=(learns,)), data.source)
+    problems = (*data.problems, *inspect(items, None, (), each=store.put, needs=(learns,)))
+    found = raise_or_warn(problems, data.source)
     examples = Examples(store, np.arange(len(rows)), targets[torch.from_numpy(there)])
     return Scenes(run, items, examples, chosen, int((~there).sum()), (*chosen.notes, *found))
 
