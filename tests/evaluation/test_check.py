@@ -62,6 +62,7 @@ def test_a_map_that_turns_into_its_opposite_fails():
 def test_what_a_failure_means_is_told_beside_other_pictures():
     failed = row("any", "randomised_weights:rank", 0.7)
     assert "draws the picture, not the network" in failure(failed, row("any", "exchanged_pictures", 0.1))
+    assert "whatever is shown" in failure(failed, row("any", "exchanged_pictures", failed["low"] + 0.01))
     places = failure(failed, row("any", "exchanged_pictures", 0.9))
     assert "the same places whatever the network has learnt, and whatever is shown" in places
     assert "picture, not" not in places

@@ -82,7 +82,7 @@ def failure(row: Row, other: Row | None) -> str:
     if other is None:
         return f"what it draws hardly depends on what the network has learnt. {stays}."
     stays += f"; maps of different pictures are {other['value']:.2f} alike."
-    if other["value"] < alike:
+    if other["value"] < min(abs(row["low"]), abs(row["high"])):  # truly less, not by a rounding
         return f"it draws the picture, not the network. {stays}"
     return f"it marks much the same places whatever the network has learnt, and whatever is shown. {stays}"
 
