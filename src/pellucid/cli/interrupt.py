@@ -1,8 +1,9 @@
 """Ctrl-C, also where somebody swallows it.
 
 A KeyboardInterrupt that falls into the import of a large library can be caught there and be lost (torch's
-start-up does that), and the command would go on for hours. So what was asked is remembered, and every
-step of progress asks again.
+start-up does that), and the command would go on for hours; or it comes out as another error, of a library that is
+half there. So what was asked is remembered, every step of progress asks again, and what fails afterwards was
+interrupted.
 """
 
 from __future__ import annotations
@@ -43,5 +44,9 @@ def interruptible() -> Iterator[None]:
     try:
         with progress.listening(on_step):
             yield
+    except Exception as error:
+        if asked and not isinstance(error, PellucidError):
+            raise KeyboardInterrupt from error
+        raise
     finally:
         signal.signal(signal.SIGINT, before)
