@@ -40,3 +40,8 @@ def test_what_is_freed_is_used_again():
 def test_a_c_library_without_the_switch_is_left_alone(monkeypatch):
     monkeypatch.setattr("ctypes.CDLL", lambda name: object())
     assert keep_freed_memory.__wrapped__() is False
+
+
+def test_another_system_is_left_alone(monkeypatch):
+    monkeypatch.setattr("sys.platform", "win32")
+    assert keep_freed_memory.__wrapped__() is False
