@@ -45,7 +45,7 @@ def interruptible() -> Iterator[None]:
         with progress.listening(on_step):
             yield
     except Exception as error:
-        if asked and not isinstance(error, PellucidError):
+        if asked and not isinstance(error, Interrupted):  # also what somebody called bad input
             raise KeyboardInterrupt from error
         raise
     finally:
