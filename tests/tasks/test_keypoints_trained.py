@@ -21,6 +21,7 @@ from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Dataset
 from pellucid.report.look import figure_of, look_of
 from pellucid.tasks.landmarks.matching import matched
+from pellucid.training import runs
 from pellucid.training.answering import answers
 from pellucid.training.plan import Plan
 from pellucid.training.runs import Run
@@ -89,6 +90,15 @@ def test_rows_that_name_no_file_are_told(run: Run, folder: Path, tmp_path: Path)
         csv.writer(file).writerow(["gone.png", "[]"])
     with pytest.raises(BadInput, match=r"gone\.png: there is no such file"):
         pellucid.evaluate(run, some / "labels.csv")
+
+
+def test_the_network_is_opened_once(run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, real = [], runs.open
+    monkeypatch.setattr(runs, "open", lambda name: opened.append(name) or real(name))
+    pellucid.evaluate(run, folder / "labels.csv")
+    assert len(opened) == 1
+    pellucid.predict(run, folder / "000.png")
+    assert len(opened) == 2
 
 
 # -- learning -------------------------------------------------------------------------------------

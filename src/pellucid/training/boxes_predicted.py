@@ -22,11 +22,11 @@ def predict(run: Run, given: Given) -> View:
     first pixel), score, level; count [sample, class]: how many of each kind. ``options["cases"]``: the shown pictures
     with their boxes.
     """
-    task, network, names = run.task, run.network, given.data.names()
+    task, network, names = run.task, given.network, given.data.names()
     rows: list[dict[str, Any]] = []
     cases: list[dict[str, Any]] = []
     counts = np.zeros((len(names), len(task.classes)), np.int64)
-    for i, found in given.each(network, partial(seen, task), "boxes"):
+    for i, found in given.each(partial(seen, task), "boxes"):
         frame = given.frames[i]
         own = [_row(names[i], task.classes, each, frame, network.input.size) for each in found]
         rows += own

@@ -15,6 +15,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.sets.checks import inspect, raise_or_warn
 from pellucid.data.sets.opening import open_dataset
 from pellucid.data.thumbnails import thumbnails
+from pellucid.models.network import Network
 from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Task
 from pellucid.training.answering import answers
@@ -56,7 +57,7 @@ def evaluate(
     began = time.perf_counter()
     run = run if isinstance(run, Run) else Run.open(run)
     opened = data if isinstance(data, Dataset) else open_dataset(os.fspath(data or run.source), image=image)
-    task, network = run.task, run.network
+    task = run.task
     own = evaluating(task)
     if own is not None:
         named = {"label": label} if tasks[task.kind].facts.learns == "pictures" else {}
@@ -71,11 +72,12 @@ def evaluate(
     if not len(rows):
         raise BadInput("none of these items has a label", where=opened.source, cure="pass labelled items")
     items, targets = opened.take(rows.tolist()), targets[rows]
+    network = run.network
     store = Store(items, network.input)
     found = raise_or_warn((*opened.problems, *inspect(items, None, (), each=store.put)), opened.source)
     probabilities = answers(network, task, Examples(store, np.arange(len(rows)), torch.from_numpy(targets)))
     return _view(
-        _Answered(run, task, form, items, targets, probabilities, chosen, int((~labelled).sum())),
+        _Answered(run, network, task, form, items, targets, probabilities, chosen, int((~labelled).sum())),
         notes=(*notes, *chosen.notes, *found),
         cases=cases,
         seed=seed,
@@ -89,6 +91,7 @@ class _Answered:
     def __init__(
         self,
         run: Run,
+        network: Network,
         task: Task,
         form: Form,
         items: Dataset,
@@ -97,7 +100,8 @@ class _Answered:
         chosen: Chosen,
         skipped: int,
     ):
-        self.run, self.task, self.form, self.items, self.chosen = run, task, form, items, chosen
+        self.run, self.network, self.task, self.form = run, network, task, form
+        self.items, self.chosen = items, chosen
         self.targets, self.probabilities, self.skipped = targets, probabilities, skipped
         self.decisions = task.decide(probabilities, task.rule)
 
@@ -138,7 +142,7 @@ def _view(it: _Answered, *, notes: tuple[str, ...], cases: int, seed: int, began
         names=tuple(names[case["item"]] for case in wrong),
         seconds=time.perf_counter() - began,
         notes=notes,
-        provenance={**it.run.network.facts(), "seed": seed},
+        provenance={**it.network.facts(), "seed": seed},
     )
 
 

@@ -49,7 +49,7 @@ def predict(
     (x, y in pixels of that picture; 0, 0 is the left upper corner of its first pixel); said and numbers [sample,
     class, height, width] of the shown pictures, which ``pictures`` shows: masks, and numbers of objects within them.
     """
-    task, network, names = run.task, run.network, given.data.names()
+    task, network, names = run.task, given.network, given.data.names()
     files, apart = _files(names), bool(task.options["overlapping"])
     writer = None if masks is None else _Writer(Path(masks), task)
     rest = rest_of(task.classes)
@@ -57,7 +57,7 @@ def predict(
     own = [task.classes[k] for k in regions]
     rows: list[dict[str, Any]] = []
     cards: list[np.ndarray] = []
-    for i, output in given.each(network, output_of, "masks"):
+    for i, output in given.each(output_of, "masks"):
         said, seen = _at_source(output, given.frames[i], apart=apart)
         numbers = [way.numbered(said[k]) for k in regions]
         rows += [_row(names[i], *told, seen) for told in zip(own, numbers, strict=True)]

@@ -22,11 +22,11 @@ def predict(run: Run, given: Given) -> View:
     first pixel), the peak's height; ``options["counts"]`` a row a picture and type: how many peaks, and what the
     density holds. ``options["cases"]``: the shown pictures with their points.
     """
-    task, network, names = run.task, run.network, given.data.names()
+    task, network, names = run.task, given.network, given.data.names()
     rows: list[dict[str, Any]] = []
     counts: list[dict[str, Any]] = []
     cases: list[dict[str, Any]] = []
-    for i, seen in given.each(network, partial(pointed, task), "landmarks"):
+    for i, seen in given.each(partial(pointed, task), "landmarks"):
         frame = given.frames[i]
         own = _rows(names[i], task.classes, seen, frame, network.input.size)
         told = [{"name": names[i], **row} for row in counts_of(task.classes, seen)]

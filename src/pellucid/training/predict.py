@@ -62,7 +62,7 @@ def predict(
         raise BadInput(f"{shown} pictures on the contact sheet", cure="pass 1 or more (--shown)")
     run = run if isinstance(run, Run) else Run.open(run)
     data = inputs if isinstance(inputs, Dataset) else _dataset(inputs)
-    task, network = run.task, run.network
+    task = run.task
     paints = tasks[task.kind].facts.learns == "masks"
     painting = {"instances": instances, "apart": apart, "masks": masks, "objects": objects}
     said = [name for name, value in painting.items() if value is not None]
@@ -71,12 +71,18 @@ def predict(
         raise BadInput(f"{task.kind} paints no masks", cure=f"leave {said[0]}={options} away")
     own, way = predicting(task), Objects.of(instances, apart)
     if own is not None:
-        given = read_all(data, network.input, shown, reduced)
+        given = read_all(data, run.network, shown, reduced)
         found: View = own.predict(run, given, **({"way": way, "masks": masks, "objects": objects} if paints else {}))
         return dataclasses.replace(found, seconds=time.perf_counter() - began)
+    return dataclasses.replace(_decided(run, data, shown), seconds=time.perf_counter() - began)
+
+
+def _decided(run: Run, data: Dataset, shown: int) -> View:
+    """A decision on each picture as a whole."""
+    task, network = run.task, run.network
     form, count = form_of(task), len(data)
     targets = torch.zeros(count)  # which nobody asks for
-    given = read_all(data, network.input, shown, thumbnail)
+    given = read_all(data, network, shown, thumbnail)
     probabilities = answers(network, task, Examples(given.store, np.arange(count), targets))
     decisions = task.decide(probabilities, task.rule)
     names = data.names()
@@ -104,7 +110,6 @@ def predict(
         pictures=np.stack(list(given.small.values())),
         names=names,
         notes=given.notes,
-        seconds=time.perf_counter() - began,
         provenance=network.facts(),
     )
 

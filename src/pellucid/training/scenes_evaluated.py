@@ -32,26 +32,18 @@ BATCH, DRAWS = 32, 200
 
 @dataclass(frozen=True, eq=False)
 class Scenes:
-    """Pictures whose truth is known. chosen: which ones they are. skipped: how many of these have no truth. notes:
-    what to know of them.
+    """Pictures whose truth is known. task, network: the run's, with its tuned rule, opened once. chosen: which pictures
+    they are. skipped: how many of these have no truth. notes: what to know of them.
     """
 
     run: Run
+    task: Task
+    network: Network
     items: Dataset
     examples: Examples
     chosen: Chosen
     skipped: int
     notes: tuple[str, ...]
-
-    @property
-    def task(self) -> Task:
-        """What the run learnt, with its tuned rule."""
-        return self.run.task
-
-    @property
-    def network(self) -> Network:
-        """The run's network."""
-        return self.run.network
 
     def outputs(self, what: str = "answers", places: list[int] | None = None) -> Iterator[tuple[Tensor, Tensor]]:
         """The network's outputs and the targets, on the CPU, batch by batch; on the fast copy of the network.
@@ -113,7 +105,8 @@ def scenes_of(run: Run, data: Dataset, split: str | None) -> Scenes:
 
     Raises BadInput where the data do not tell what the run's task learns, or not of these items.
     """
-    task, network, learns = run.task, run.network, tasks[run.task.kind].facts.learns
+    task, network = run.task, run.network
+    learns = tasks[task.kind].facts.learns
     outlined = learns == "masks" and data.outlines is not None
     if getattr(data, learns) is None and not outlined:
         cure = f"pass a data set with {learns} (see docs/{task.kind}.md)"
@@ -130,7 +123,7 @@ def scenes_of(run: Run, data: Dataset, split: str | None) -> Scenes:
     problems = (*data.problems, *inspect(items, None, (), each=store.put, needs=(learns,)))
     found = raise_or_warn(problems, data.source)
     examples = Examples(store, np.arange(len(rows)), targets[torch.from_numpy(there)])
-    return Scenes(run, items, examples, chosen, int((~there).sum()), (*chosen.notes, *found))
+    return Scenes(run, task, network, items, examples, chosen, int((~there).sum()), (*chosen.notes, *found))
 
 
 def _ends(constant: Interval) -> dict[str, float]:
