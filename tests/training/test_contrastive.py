@@ -152,8 +152,9 @@ def test_few_pictures_are_still_held_against_many() -> None:
 
 
 def test_the_finder_finds_a_rate_for_views() -> None:
-    made = Training(setup(digits(160), lr="find"))
-    assert 0 < made.loop._rates[0] < 1
+    for count in (160, 400):
+        made = Training(setup(digits(count), lr="find"))
+        assert 0 < made.loop._rates[0] < 1
 
 
 # -- what is left ---------------------------------------------------------------------------------

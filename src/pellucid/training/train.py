@@ -103,16 +103,16 @@ def fit(setup: Setup, *, cache: bool = True) -> Fitted:
 def found_rate(network: Network, setup: Setup, train: Examples | Codes, chosen: Learners) -> float:
     """The learning rate that the finder suggests for what learns; an error where the loss falls at none."""
     generator = np.random.default_rng(setup.plan.seed)
-    places = [generator.permutation(len(train))[:FINDER_BATCH] for _ in range(8)]
-    if setup.task.views is not None:  # losses of other pictures differ by more than they fall in so few steps
-        places = places[:1] * len(places)
-    batches = []
-    for number, p in enumerate(map(torch.from_numpy, places)):
-        x = train.x(p, network.device)
-        if setup.task.views is not None:
-            batches.append((setup.task.views(x, torch.Generator().manual_seed(number)), x))
-            continue
-        batches.append((x, x if setup.task.unlearnt is not None else train.targets[p].to(network.device)))
+    places = [torch.from_numpy(generator.permutation(len(train))[:FINDER_BATCH]) for _ in range(8)]
+    inputs = [train.x(p, network.device) for p in places]
+    if setup.task.views is not None:
+        # Always the same views of the same pictures: of others the loss differs by more than it falls in so few steps.
+        views = setup.task.views(inputs[0], torch.Generator().manual_seed(setup.plan.seed))
+        batches = [(views, inputs[0])]
+    elif setup.task.unlearnt is not None:
+        batches = [(x, x) for x in inputs]
+    else:
+        batches = [(x, train.targets[p].to(network.device)) for x, p in zip(inputs, places, strict=True)]
 
     def loss(output: Tensor, target: Tensor) -> Tensor:
         return setup.task.loss(first_tensor(output).float(), target).mean()

@@ -14,6 +14,8 @@ from pellucid.models.heads import Projection, head_place, last_place
 from pellucid.models.network import Network
 from pellucid.training.plan import ALL, HEAD
 
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+
 
 @dataclass(frozen=True)
 class Learners:
@@ -48,7 +50,7 @@ def _noisy(network: Network, head: str) -> tuple[str, ...]:
     named = dict(network.module.named_modules())
     if not isinstance(named[head], Projection):
         return ()
-    return tuple(name for name, module in named.items() if isinstance(module, nn.modules.dropout._DropoutNd))
+    return tuple(name for name, module in named.items() if isinstance(module, _DROPOUTS))
 
 
 def _first(network: Network, head: str, wanted: str) -> int:
