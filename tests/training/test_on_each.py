@@ -64,6 +64,11 @@ def test_a_smaller_number_is_among_a_larger_one_and_all_boxes_stay() -> None:
     assert thinned(data, range(10), 1, "boxes", seed=4).unasked != thinned(data, range(10), 1, "boxes", seed=3).unasked
 
 
+def test_what_was_not_asked_for_before_stays_so() -> None:
+    once = thinned(boxed(10), range(10), 1, "boxes", seed=3)
+    assert thinned(once, range(10), 1, "boxes", seed=4).unasked == once.unasked
+
+
 def test_what_is_not_asked_keeps_its_class_known_and_lends_no_size_to_anchors() -> None:
     data = boxed(12)
     found = thinned(data, range(12), 1, "boxes", seed=0)

@@ -105,8 +105,9 @@ def thinned(data: Dataset, rows: Sequence[int] | np.ndarray, most: int, learns: 
     """
     unasked = list(data.unasked or (frozenset(),) * len(data))
     for row in map(int, rows):
-        there = np.flatnonzero(shown(data, row, learns))
-        unasked[row] = frozenset(np.random.default_rng((seed, row)).permutation(there)[most:].tolist())
+        there = shown(data, row, learns)
+        asked = np.flatnonzero(there & data.asked(row, len(there)))
+        unasked[row] |= frozenset(np.random.default_rng((seed, row)).permutation(asked)[most:].tolist())
     return dataclasses.replace(data, unasked=tuple(unasked))
 
 
