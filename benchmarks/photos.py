@@ -22,7 +22,7 @@ from pellucid.data.images import EXAMPLES, read
 
 MOST = 640
 BACKGROUNDS = Path("/usr/share/backgrounds")
-#: By one of its photographers each, so that paintings and patterns stay away.
+#: By these; four of their pictures are abstract.
 PHOTOGRAPHERS = ("Klootwijk", "Bolly", "freespace", "Mede", "Berasategi", "Nerlich", "Engelhardt", "Mudgal", "Roks")
 PHOTOGRAPHERS += ("Aury88", "Baubkus")
 

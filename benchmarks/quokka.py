@@ -23,6 +23,7 @@ from skimage.transform import SimilarityTransform, warp
 
 import pellucid
 from pellucid.report.spots import spotted
+from pellucid.training.runs import Run
 
 SIDE = 128
 LEARNT, ASKED = 120, 24
@@ -77,36 +78,23 @@ def main(wheel: str) -> None:
         folder = Path(place) / "quokka"
         folder.mkdir()
         written(folder, photo, points)
-        choices = {
-            "model": "unet:8x4",
-            "size": (64, 64),
-            "epochs": 300,
-            "batch": 8,
-            "lr": 0.003,
-            "backbone_lr": 1.0,
-        }
+        choices = {"model": "unet:8x4", "size": (64, 64), "epochs": 300, "batch": 8, "lr": 0.003, "backbone_lr": 1.0}
         options = {"radius": RADIUS, "sigma": 2.0}
         run = pellucid.train(folder, task="keypoints", out=Path(place) / "run", options=options, **choices)
         for row in pellucid.evaluate(run).table:
-            print(
-                row["metric"], f"{row['value']:.3f} ({row['value_low']:.3f} to {row['value_high']:.3f})", row["items"]
-            )
+            print("{metric} {value:.3f} ({value_low:.3f} to {value_high:.3f}), {items} views".format(**row))
         drawn = [shown(folder, run, i) for i in range(LEARNT, LEARNT + 4)]
-    figure = Image.fromarray(np.hstack(drawn))
-    figure.save("quokka.png")
+    Image.fromarray(np.hstack(drawn)).save("quokka.png")
 
 
-def shown(folder: Path, run: pellucid.Run, i: int) -> np.ndarray:
+def shown(folder: Path, run: Run, i: int) -> np.ndarray:
     """A view with rings where the landmarks are, and crosses where they were found."""
     with (folder / "labels.csv").open(newline="", encoding="utf-8") as file:
         true = json.loads(list(csv.DictReader(file))[i]["points"])
-    names = sorted(
-        {n for n, *_ in true} | {row["type"] for row in pellucid.predict(run, str(folder / f"{i}.png")).table}
-    )
-    found = pellucid.predict(run, str(folder / f"{i}.png")).table
-    picture = np.asarray(Image.open(folder / f"{i}.png"))
-    rings = [(names.index(n), x, y) for n, x, y in true]
-    return spotted(picture, rings, [(names.index(row["type"]), row["x"], row["y"]) for row in found])
+    number = {name: kind for kind, name in enumerate(run.task.classes)}
+    found = pellucid.predict(run, folder / f"{i}.png").table
+    crosses = [(number[row["type"]], row["x"], row["y"]) for row in found]
+    return spotted(np.asarray(Image.open(folder / f"{i}.png")), [(number[n], x, y) for n, x, y in true], crosses)
 
 
 if __name__ == "__main__":

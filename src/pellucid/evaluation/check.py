@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from pellucid.core.listed import listed
 from pellucid.evaluation.columns import Column
-from pellucid.evaluation.listed import listed
 
 #: A map that stays more alike than this when the weights are shuffled, or as far the opposite of itself, hardly depends
 #: on what was learnt. It lies between methods that are known to follow the weights and those that are known not to, on

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pellucid.core.files import whole_file
+from pellucid.core.listed import listed
 from pellucid.core.types import View
 from pellucid.evaluation import cache
 from pellucid.evaluation.check import CHECKS, exchanged, failure
-from pellucid.evaluation.listed import listed
 
 #: Scores of these groups say how true a map is.
 _TRUE = ("faithfulness", "truth")
@@ -68,18 +68,13 @@ def trust_words(rows: Sequence[Mapping[str, Any]], where: str) -> Said:
     if not judged:
         return said
     text = f"How far to trust it here: by {len(better)} of {len(judged)} scores it is truly better than a map of noise"
-    text += f", by {_some(worse)} truly worse" if worse else ""
+    text += f", by {listed(worse, _NAMED + 1)} truly worse" if worse else ""
     said.append({"level": "fact" if better else "warning", "text": f"{text} ({where})."})
     return said
 
 
 def _check(row: Mapping[str, Any]) -> str:
     return CHECKS[row["score"].partition(":")[0]][0]
-
-
-def _some(names: Sequence[str]) -> str:
-    more = len(names) - _NAMED
-    return listed([*names[:_NAMED], f"{more} more"] if more > 0 else names)
 
 
 def _place(weights: str) -> Path:

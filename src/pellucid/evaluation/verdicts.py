@@ -10,13 +10,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pellucid.core.listed import listed
 from pellucid.evaluation import check
 from pellucid.evaluation.baselines import BASELINES
 from pellucid.evaluation.bench import Bench, Explainer
 from pellucid.evaluation.columns import Column
 from pellucid.evaluation.curves import blank
 from pellucid.evaluation.judged import Judged
-from pellucid.evaluation.listed import listed
 from pellucid.evaluation.truth import heard
 
 #: Where blurring what the mask marks takes less than this share of what blurring everything takes, it is not looked at.

@@ -12,6 +12,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import MaxNLocator
 
+from pellucid.core.listed import listed
 from pellucid.core.types import View
 from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.words import Sentence, duration, number, whole
@@ -36,6 +37,9 @@ _PANELS, _ACROSS, _SEEDS, _ITEMS = 7, 4, 5, 50
 
 #: So many metrics besides the first are told one by one.
 _FEW = 3
+
+#: In a sentence; where there are more alternatives, the last ones are counted.
+_NAMED = 6
 
 #: Trainings whose times differ by less than this factor take as long as each other.
 _FASTER = 1.3
@@ -106,7 +110,7 @@ def headline(view: View) -> str:
     rivals = _named(rows, "not told apart")
     if len(rivals) == len(rows) - 1:
         return f"By {spoken(primary)} none of the {len(rows)} alternatives is really worse than the best"
-    tied = f", not told apart from {_listed(rivals)}" if rivals else ", really better than all others"
+    tied = f", not told apart from {listed(rivals, _NAMED)}" if rivals else ", really better than all others"
     return f"By {spoken(primary)} {rows[0]['alternative']} is best{tied}"
 
 
@@ -116,7 +120,7 @@ def _beside(rows: Sequence[Mapping[str, Any]]) -> str:
     for standing in ("better", "worse"):
         own = _named(rows, standing)
         if own:
-            told.append(f"{_listed(own)} {'are' if len(own) > 1 else 'is'} really {standing}")
+            told.append(f"{listed(own, _NAMED)} {'are' if len(own) > 1 else 'is'} really {standing}")
     return " and ".join(told) or "none is really better or worse"
 
 
@@ -126,12 +130,6 @@ def _rows(view: View, metric: str) -> list[Mapping[str, Any]]:
 
 def _named(rows: Sequence[Mapping[str, Any]], standing: str) -> list[str]:
     return [row["alternative"] for row in rows if row["standing"] == standing]
-
-
-def _listed(names: Sequence[str], most: int = 6) -> str:
-    if len(names) > most:
-        return f"{', '.join(names[: most - 1])} and {len(names) - most + 1} more"
-    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
 def _verdict(view: View, metric: str, *, short: bool = False) -> str:
@@ -158,7 +156,7 @@ def _others(view: View, metrics: Sequence[str]) -> Iterator[Sentence]:
     never = [row["alternative"] for row in _rows(view, view.options["primary"]) if row["alternative"] not in worse]
     if never and worse:
         verb = "is" if len(never) == 1 else "are"
-        yield Sentence("fact", f"By none of the metrics really worse than the best {verb} {_listed(never)}.")
+        yield Sentence("fact", f"By none of the metrics really worse than the best {verb} {listed(never, _NAMED)}.")
 
 
 def _standings(rows: Sequence[Mapping[str, Any]], first: str) -> Iterator[str]:
@@ -166,13 +164,13 @@ def _standings(rows: Sequence[Mapping[str, Any]], first: str) -> Iterator[str]:
     for standing, verb in (("better", "better"), ("worse", "worse")):
         own = [r for r in rows if r["standing"] == standing]
         if own:
-            far = _listed([f"{r['alternative']} (by {_figure(abs(r['difference']))})" for r in own])
+            far = listed([f"{r['alternative']} (by {_figure(abs(r['difference']))})" for r in own], _NAMED)
             yield f"Really {verb} {'are' if len(own) > 1 else 'is'} {far}."
     tied = _named(rows, "not told apart")
     if tied and len(tied) == len(rows) - 1:
         yield f"No other can be told apart from {first}: what they differ by, other seeds and other pictures also make."
     elif tied:
-        yield f"{_listed(tied)} cannot be told apart from {first}."
+        yield f"{listed(tied, _NAMED)} cannot be told apart from {first}."
 
 
 def _figure(value: float) -> str:
