@@ -53,8 +53,8 @@ def networks():
         yield "digits, small_cnn", run("digits", data, model="small_cnn:8", epochs=4), data, {}
         return
     data = figures()
-    yield "figures, small_cnn", run("figures-cnn", data, model="small_cnn:16", epochs=6), data, {}
-    yield "figures, perceptron", run("figures-mlp", data, model="perceptron:128x2", epochs=6), data, {}
+    yield "MNIST, small_cnn", run("figures-cnn", data, model="small_cnn:16", epochs=6), data, {}
+    yield "MNIST, perceptron", run("figures-mlp", data, model="perceptron:128x2", epochs=6), data, {}
     data, network = trained("vehicle", Path("made"), count=600)
     yield "vehicles, small_cnn", network, data, {}
     head = {"labels": ("type",), "model": "efficientnet_lite0", "size": (96, 96), "epochs": 10}
