@@ -16,6 +16,7 @@ from pellucid.cli import learning
 from pellucid.cli.learning import Choices, learning_command
 from pellucid.cli.main import app as whole
 from pellucid.core.errors import BadInput
+from pellucid.core.registry import Entry
 from pellucid.tasks.table import tasks
 from pellucid.training.initialise import SCHEMES
 from pellucid.training.plan import RATE, Plan
@@ -44,6 +45,13 @@ def test_nothing_said_is_the_plans_own() -> None:
     assert choices.plan() == Plan()
     assert own == {"data": "DATA", "out": "there"}
     assert choices.python() == ""
+
+
+@pytest.mark.parametrize("entry", tasks.entries(), ids=lambda entry: entry.name)
+def test_a_task_alone_brings_its_own_network(entry: Entry) -> None:
+    choices, _ = heard("--task", entry.name)
+    assert choices.plan().model == entry.facts.model
+    assert heard("--task", entry.name, "--model", "own")[0].plan().model == "own"
 
 
 def test_everything_said_is_in_the_plan() -> None:
@@ -135,8 +143,9 @@ def test_the_help_tells_the_plans_own_defaults() -> None:
         found = re.search(r"\[default: (.*)\]", option.help or "")
         told[name] = found.group(1) if found else None
     plain = {"weights", "probe_epochs", "optimizer", "weight_decay", "schedule"}
-    for name in plain | {"task", "model", "seed", "device", "precision"}:
+    for name in plain | {"task", "seed", "device", "precision"}:
         assert told[name] == str(getattr(usual, name)), name
+    assert told["model"].startswith(f"{usual.model}, or what the task needs")
     assert told["shares"] == ",".join(map(str, usual.shares))
     assert told["watch"] == "watch"
     assert told["batch"].startswith("{} to {}".format(*BATCHES))
@@ -173,8 +182,10 @@ def test_a_task_is_shown_with_its_options(call: Call) -> None:
     assert code == 0
     assert "--cost-fp  float, default 1.0" in out
     assert "Elkan" in out
+    assert "network: efficientnet_lite0, where none is named" in out
     code, out, _ = call("tasks", "binary", "--json")
     (told,) = json.loads(out)["tasks"]
+    assert told["model"] == "efficientnet_lite0"
     assert told["options"]["threshold"]["default"] == "cost"
     code, _, err = call("tasks", "binari")
     assert code == 2

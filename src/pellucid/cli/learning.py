@@ -67,11 +67,11 @@ class Choices:
         refuse_unused(self.flags, [entry])
         return options_of(entry, self.flags)
 
-    def open(self, data: str) -> Dataset:
-        """The data set."""
+    def open(self, data: str, labels: Sequence[str] | None = None) -> Dataset:
+        """The data set. labels: the columns to learn, where they are known from before."""
         from pellucid.data.sets.opening import open_dataset
 
-        labels = self["labels"] or ()
+        labels = labels or self["labels"] or ()
         return open_dataset(data, label=labels[0] if len(labels) == 1 else None, image=self.image)
 
     def python(self) -> str:
@@ -211,7 +211,7 @@ def _options(
             "--model",
             "-m",
             help="Pretrained: see pellucid models. From nothing: small_cnn, perceptron:256x2 (width and depth), "
-            "linear. \\[default: efficientnet_lite0]",
+            "linear. \\[default: efficientnet_lite0, or what the task needs: pellucid tasks NAME]",
             rich_help_panel=_NETWORK,
         ),
     ] = None,

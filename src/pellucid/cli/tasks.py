@@ -42,6 +42,7 @@ def _plain(entry: Entry) -> dict[str, Any]:
         "name": entry.name,
         "question": entry.facts.question,
         "labels": entry.facts.labels,
+        "model": entry.facts.model,
         "source": entry.facts.source,
         "summary": entry.summary,
         "options": {o.name: {"type": type_name(o), "default": o.default} for o in entry.options.values()},
@@ -60,7 +61,8 @@ def _print_tasks(entries: list[Entry]) -> None:
 
 def _print_task(entry: Entry) -> None:
     facts = entry.facts
-    print(f"{entry.name}: {facts.question}\n\nlabels: {facts.labels}\nsource: {facts.source}\n")
+    print(f"{entry.name}: {facts.question}\n\nlabels: {facts.labels}")
+    print(f"network: {facts.model}, where none is named\nsource: {facts.source}\n")
     head, meanings = _meanings(getdoc(entry.function) or "", list(entry.options))
     print(head)
     if entry.options:

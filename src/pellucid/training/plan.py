@@ -10,6 +10,7 @@ from typing import Any
 
 from pellucid.core.errors import BadInput, near
 from pellucid.data.augment import AUGMENTATIONS
+from pellucid.tasks.table import tasks
 from pellucid.training.initialise import SCHEMES
 
 #: What may be said instead of a layer: only the last layer learns; every layer does.
@@ -28,8 +29,9 @@ class Plan:
     """How to train. Defaults suit a few hundred to some ten thousand pictures.
 
     task, options: a registered task and its own options. labels: the columns to learn; none: the data set's own.
-    model, weights: as for ``pellucid.open``. size: (height, width) to feed. unfreeze_from: the first layer that learns,
-    in the order of execution; "head": the last layer alone; "all"; None: "head" for pretrained weights, else "all".
+    model, weights: as for ``pellucid.open``; no model: the task's own. size: (height, width) to feed. unfreeze_from:
+    the first layer that learns, in the order of execution; "head": the last layer alone; "all"; None: "head" for
+    pretrained weights, else "all".
     init: a scheme of ``initialise`` for all that learns. probe_epochs: so many epochs train the head alone at first.
     epochs: None means 100 where the head alone learns, on codes, and else 30. batch: items a step; None: 8 to 64, so
     that an epoch has 16 steps or more. lr: of the head and of new layers; "find" runs the learning-rate finder; None:
@@ -44,7 +46,7 @@ class Plan:
     task: str = "multiclass"
     options: Mapping[str, Any] = field(default_factory=dict)
     labels: tuple[str, ...] = ()
-    model: str = "efficientnet_lite0"
+    model: str = ""
     weights: str = "default"
     size: tuple[int, int] | None = None
     unfreeze_from: str | None = None
@@ -67,6 +69,8 @@ class Plan:
     watch: bool = True
 
     def __post_init__(self) -> None:
+        if not self.model:
+            object.__setattr__(self, "model", tasks[self.task].facts.model)
         for name, known in (("optimizer", OPTIMIZERS), ("schedule", SCHEDULES), ("precision", PRECISIONS)):
             if getattr(self, name) not in known:
                 raise BadInput(f"{name} is {getattr(self, name)!r}", cure=near(str(getattr(self, name)), known))

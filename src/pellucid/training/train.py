@@ -24,7 +24,6 @@ from pellucid.models.heads import OWN
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.open import open as open_network
 from pellucid.models.standardise import Standardise
-from pellucid.tasks.table import tasks
 from pellucid.training import runs
 from pellucid.training.codes import contents
 from pellucid.training.examples import Codes, Examples
@@ -157,7 +156,7 @@ def train(
     _check_place(folder, resume=resume, overwrite=overwrite)
     if resume:
         runs.refuse_changes(folder, plan)
-    opened = open_dataset(data)
+    opened = open_dataset(data, label=plan.labels[0] if len(plan.labels) == 1 else None)
     setup = prepare(opened, plan, model=own)
     if on_setup is not None:
         on_setup(setup)
@@ -173,10 +172,8 @@ def train(
 
 
 def _plan(model: str | nn.Module | Network | None, choices: dict[str, Any]) -> tuple[Plan, Network | None]:
-    if model is None:
-        model = tasks[choices.get("task", Plan().task)].facts.model
-    if isinstance(model, str):
-        return Plan.of({**choices, "model": model}), None
+    if model is None or isinstance(model, str):
+        return Plan.of({**choices, "model": model or ""}), None
     own = open_network(model)
     weights = choices.pop("weights", "none")  # only for the default of what learns
     return Plan.of({**choices, "model": own.name, "weights": weights}), own
