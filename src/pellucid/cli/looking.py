@@ -45,13 +45,16 @@ class Named:
         return matrix_shape(self.matrices[0]) if self.matrices else None
 
 
-def inputs_of(data: Sequence[str], *, stacked: bool = False) -> Named:
+def inputs_of(data: Sequence[str], *, stacked: bool = False, tables: bool = False) -> Named:
     """Pictures, folders of them, examples or matrix files; with ``stacked`` one file of many matrices.
+
+    tables: a .csv, .tsv or .parquet may be a table of which each row is an input, and is left to who knows.
 
     Raises BadInput for a file or folder that there is not, without torch, so that a mistyped path is told at once.
     """
     from pellucid.data import matrices
     from pellucid.data.folders import pictures_in
+    from pellucid.data.sets.table import is_table
     from pellucid.data.stacks import read_stack
 
     if stacked:
@@ -59,7 +62,8 @@ def inputs_of(data: Sequence[str], *, stacked: bool = False) -> Named:
             raise BadInput(f"--stacked takes one file, and {len(data)} were given", cure="pass one .npy or .npz file")
         return Named(list(data), read_stack(data[0]))
     files = pictures_in(data)
-    if any(map(matrices.is_matrix, files)):
+    known = [f for f in files if matrices.is_matrix(f) and not (tables and is_table(f))]
+    if known:
         return Named(files, [matrices.read(f) for f in files])
     for path in files:
         if not path.startswith("example:") and not Path(path).expanduser().exists():

@@ -27,7 +27,10 @@ def predict(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A folder that pellucid train has written.")],
     images: Annotated[
         list[str],
-        typer.Argument(metavar="IMAGES...", help="Pictures, folders of them, example:NAME, or files of a matrix each."),
+        typer.Argument(
+            metavar="IMAGES...",
+            help="Pictures, folders of them, example:NAME, files of a matrix each, or tables as the run learnt from.",
+        ),
     ],
     stacked: Annotated[
         bool, typer.Option("--stacked", help="One .npy or .npz file that holds many pictures or matrices.")
@@ -52,7 +55,7 @@ def predict(
 
     Of a network that paints, masks/ holds a label image for each picture, at its own size, and objects.csv each object.
     """
-    given = inputs_of(images, stacked=stacked)  # before torch is loaded: a mistyped path is told at once
+    given = inputs_of(images, stacked=stacked, tables=True)  # before torch is loaded: a mistyped path is told at once
     with delivery(out, as_json=as_json) as made:
         from pellucid.report.look import look_of
         from pellucid.training.predict import predict as look
@@ -63,7 +66,7 @@ def predict(
         masks, objects = made.folder / "masks" if paints else None, made.folder / "objects" if instances else None
         view = look(opened, given.inputs, shown=shown, masks=masks, objects=objects, instances=instances, apart=apart)
         look_of(view.kind).write_csv(made.folder / "predictions.csv", view)  # type: ignore[attr-defined]
-        made.attach("predictions.csv", _TABLES.get(view.kind, "every picture with its decision and all probabilities"))
+        made.attach("predictions.csv", _TABLES.get(view.kind, "every input with its decision and all probabilities"))
         if paints:
             from pellucid.report.looks.segmented import write_objects
 

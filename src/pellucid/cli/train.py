@@ -70,7 +70,7 @@ def train(
         from pellucid.training.runs import refuse_changes
 
         refuse_changes(folder, plan)
-    opened = choices.open(source)
+    opened = choices.open(source, plan.labels)
     if dry_run:
         _dry_run(opened, plan, as_json=as_json)
         return

@@ -172,6 +172,10 @@ class Dataset:
         """Where each item is."""
         return tuple(self.items.name(i) for i in range(len(self)))
 
+    def called(self) -> tuple[str, ...]:
+        """What somebody knows each item by: where it is, or its row in a table of numbers."""
+        return tuple(map(self.row, range(len(self)))) if self.features else self.names()
+
     def row(self, i: int) -> str:
         """Where item ``i`` is told of, for messages."""
         return self.rows[i] if self.rows else self.items.name(i)

@@ -9,7 +9,7 @@ import numpy as np
 
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Dataset
-from pellucid.data.sets.opening import Source, dataset
+from pellucid.data.sets.opening import Source
 from pellucid.models.network import Network
 from pellucid.tasks.table import tasks
 from pellucid.training.runs import Run
@@ -50,7 +50,7 @@ def _learnt(run: Run, data: Source | None) -> Dataset:
     if tasks[task].facts.learns != "labels":
         cure = "judge without --shuffle-labels"
         raise BadInput(f"a run of {task} learns from no labels", where=run.folder, cure=cure)
-    source = dataset(run.source if data is None else data)
+    source = run.data(data)
     known = {item.name: item.split for item in run.items}
     rows = [i for i, name in enumerate(source.names()) if known.get(name) == "train"]
     if not rows:

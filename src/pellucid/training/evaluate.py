@@ -13,7 +13,6 @@ from pellucid.core.errors import BadInput
 from pellucid.core.types import View
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.checks import inspect, raise_or_warn
-from pellucid.data.sets.opening import open_dataset
 from pellucid.data.thumbnails import thumbnails
 from pellucid.models.network import Network
 from pellucid.tasks.table import tasks
@@ -56,7 +55,7 @@ def evaluate(
     """
     began = time.perf_counter()
     run = run if isinstance(run, Run) else Run.open(run)
-    opened = data if isinstance(data, Dataset) else open_dataset(os.fspath(data or run.source), image=image)
+    opened = run.data(data, image=image)
     task = run.task
     own = evaluating(task)
     if own is not None:
@@ -108,7 +107,7 @@ class _Answered:
 
 def _view(it: _Answered, *, notes: tuple[str, ...], cases: int, seed: int, began: float) -> View:
     wrong = worst(it.task, it.form, it.targets, it.probabilities, it.decisions, most=cases)
-    names = it.items.names()
+    names = it.items.called()
     curve = calibration(it.task, it.form, it.targets, it.probabilities, seed=seed)
     tables = confusions(it.task, it.form, it.targets, it.decisions)
     arrays = {**tables, **curve.arrays, **_numbers(it)}

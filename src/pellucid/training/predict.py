@@ -18,6 +18,9 @@ from pellucid.core.types import Sample, View
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset, Files
 from pellucid.data.folders import pictures_in
+from pellucid.data.sets.features import together
+from pellucid.data.sets.opening import open_dataset
+from pellucid.data.sets.table import is_table
 from pellucid.data.thumbnails import reduced, thumbnail
 from pellucid.tasks.painting.objects import Objects
 from pellucid.tasks.table import tasks
@@ -47,7 +50,8 @@ def predict(
     """What a run decides on pictures or matrices, and how probable that is.
 
     run: a folder, or a Run. inputs: files, folders, ``example:*``, arrays, Samples, a list of these, or a data set.
-    shown: so many go onto the contact sheet, evenly chosen.
+    shown: so many go onto the contact sheet, evenly chosen. To a run that learnt from a table of numbers: tables (.csv,
+    .tsv, .parquet) that hold the same columns, in any order and beside others.
 
     Of a run that paints: masks: a folder to write masks into. instances: what an object is, "components" (parts that
     hang together; None means these) or "watershed" (the same, cut at their necks, where objects touch). apart: how
@@ -61,7 +65,7 @@ def predict(
     if shown < 1:
         raise BadInput(f"{shown} pictures on the contact sheet", cure="pass 1 or more (--shown)")
     run = run if isinstance(run, Run) else Run.open(run)
-    data = inputs if isinstance(inputs, Dataset) else _dataset(inputs)
+    data = _dataset(inputs, run.features)
     task = run.task
     paints = tasks[task.kind].facts.learns == "masks"
     painting = {"instances": instances, "apart": apart, "masks": masks, "objects": objects}
@@ -85,7 +89,7 @@ def _decided(run: Run, data: Dataset, shown: int) -> View:
     given = read_all(data, network, shown, thumbnail)
     probabilities = answers(network, task, Examples(given.store, np.arange(count), targets))
     decisions = task.decide(probabilities, task.rule)
-    names = data.names()
+    names = data.called()
     cases = [
         {
             "name": names[i],
@@ -103,6 +107,7 @@ def _decided(run: Run, data: Dataset, shown: int) -> View:
             "run": str(run.folder),
             "task": task.kind,
             "form": form,
+            "what": "row" if data.features else "matrix" if network.input.is_matrix else "picture",
             "classes": list(task.classes),
             "counts": dict(Counter(task.say(d) for d in decisions).most_common()) if form != "numbers" else {},
             "cases": cases,
@@ -134,10 +139,17 @@ def _runner_up(task: Task, probabilities: np.ndarray, decision: int) -> dict[str
     return {"otherwise": task.classes[order[0]], "otherwise_probability": float(probabilities[order[0]])}
 
 
-def _dataset(inputs: Any) -> Dataset:
-    """Whatever was given, as items by number."""
+def _dataset(inputs: Any, features: tuple[str, ...]) -> Dataset:
+    """Whatever was given, as items by number. features: what the numbers of each are, where they have names."""
+    if isinstance(inputs, Dataset):
+        return open_dataset(inputs, features=features)
     given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     files = [isinstance(item, str | os.PathLike) for item in given]
+    tables = [item for item, is_file in zip(given, files, strict=True) if is_file and features and is_table(item)]
+    if tables and len(tables) < len(given):
+        raise BadInput("tables and other inputs at once", cure="pass them one after the other")
+    if tables:
+        return together([open_dataset(table, features=features) for table in tables])
     if given and all(files):
         return Dataset("pictures", Files(tuple(pictures_in([os.fspath(item) for item in given]))))
     found: list[Sample] = []

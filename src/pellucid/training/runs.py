@@ -33,6 +33,8 @@ from pellucid.core.archive import load as load_view
 from pellucid.core.errors import BadInput
 from pellucid.core.files import whole_file
 from pellucid.core.types import View
+from pellucid.data.dataset import Dataset
+from pellucid.data.sets.opening import Source, open_dataset
 from pellucid.models.network import Network
 from pellucid.models.open import open
 from pellucid.models.sources.run_ import no_folder, read_run
@@ -109,6 +111,19 @@ class Run:
         """What data it was trained on, as they were named."""
         with self._readable():
             return str(self.config["data"]["source"])
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What the numbers of an item are, in the order in which it learnt them; () where they have no names."""
+        with self._readable():
+            return tuple(map(str, self.config["data"].get("features", ())))
+
+    def data(self, source: Source | None = None, *, image: str | None = None) -> Dataset:
+        """A data set as the run takes it: of a table of numbers the columns that it learnt from, in its order.
+
+        source: None: what it was trained on. image: the column that names the pictures.
+        """
+        return open_dataset(self.source if source is None else source, image=image, features=self.features)
 
     @contextmanager
     def _readable(self) -> Iterator[None]:
@@ -202,7 +217,7 @@ def config_of(setup: Setup) -> dict[str, Any]:
     spec = {n: v for n, v in dataclasses.asdict(network.input).items() if v is not None}
     return {
         "pellucid": {"version": __version__, "torch": torch.__version__},
-        "data": {"source": setup.data.source, "items": len(setup.data)},
+        "data": {"source": setup.data.source, "items": len(setup.data), **_features(setup)},
         "plan": setup.plan.plain(),
         "task": {"kind": task.kind, "options": dict(task.options), "vocabulary": _plain(task.vocabulary)},
         "network": {
@@ -216,6 +231,11 @@ def config_of(setup: Setup) -> dict[str, Any]:
             "input": spec,
         },
     }
+
+
+def _features(setup: Setup) -> dict[str, Any]:
+    """What the numbers of an item are, where it was a table's row: what another table is to hold, in any order."""
+    return {"features": list(setup.data.features)} if setup.data.features else {}
 
 
 def _base(model: str) -> str:

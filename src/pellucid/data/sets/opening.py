@@ -15,6 +15,7 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.folders import ENDINGS
 from pellucid.data.opening import refusal, user_path
 from pellucid.data.sets import arrays, cifar, class_folders, coco, idx, mask_folders, norb, refused, table, yolo
+from pellucid.data.sets.features import in_order
 
 #: Each form has ``recognises(path) -> bool``, which looks at names and heads alone, and ``read(path) -> Dataset``.
 #: The first that recognises what was named reads it; class folders, which could be anything's, come last.
@@ -38,12 +39,19 @@ def dataset(source: Source, *, label: str | None = None, image: str | None = Non
     return open_dataset(source, label=label, image=image)
 
 
-def open_dataset(source: Source, *, label: str | None = None, image: str | None = None) -> Dataset:
-    """What ``pellucid.dataset`` does."""
-    return _labelled(_opened(source, label, image), label)
+def open_dataset(
+    source: Source, *, label: str | None = None, image: str | None = None, features: Sequence[str] = ()
+) -> Dataset:
+    """What ``pellucid.dataset`` does.
+
+    features: what the numbers of each item are to be, in this order, where they are a table's row: what a run has
+    learnt from, which it finds in any order and beside other columns.
+    """
+    data = _labelled(_opened(source, label, image, features), label)
+    return in_order(data, features) if features else data
 
 
-def _opened(source: Source, label: str | None, image: str | None) -> Dataset:
+def _opened(source: Source, label: str | None, image: str | None, features: Sequence[str]) -> Dataset:
     if isinstance(source, Dataset):
         return source
     if isinstance(source, Mapping):
@@ -53,7 +61,9 @@ def _opened(source: Source, label: str | None, image: str | None) -> Dataset:
     path = _existing(source)
     try:
         form = table if image is not None else form_of(path)
-        return table.read(path, image=image, label=label) if form is table else form.read(path)
+        if form is table:
+            return table.read(path, image=image, label=label, features=() if image else features)
+        return form.read(path)
     except BadInput as error:
         raise error.at(path) from error.__cause__
     except OSError as error:

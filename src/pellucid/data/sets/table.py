@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -28,20 +29,27 @@ _HEAD = 1 << 20
 
 def recognises(path: Path) -> bool:
     """Whether it is a table, or a folder that holds one about pictures."""
-    return bool(_tables_in(path)) if path.is_dir() else path.suffix.lower() in ENDINGS
+    return bool(_tables_in(path)) if path.is_dir() else is_table(path)
 
 
-def read(path: Path, *, image: str | None = None, label: str | None = None) -> Dataset:
-    """The rows as a data set. image: the column that names the pictures. label: the column to learn."""
+def is_table(path: str | os.PathLike[str]) -> bool:
+    """Whether a file's ending is that of a table."""
+    return os.path.splitext(path)[1].lower() in ENDINGS
+
+
+def read(path: Path, *, image: str | None = None, label: str | None = None, features: Sequence[str] = ()) -> Dataset:
+    """The rows as a data set. image: the column that names the pictures. label: the column to learn. features: the
+    columns of numbers that a row's matrix is made of, in this order.
+    """
     place = _table_in(path) if path.is_dir() else path
     columns, numbers = read_rows(place)
     if image is not None and image not in columns:
         raise BadInput(f"there is no column {image!r}", where=place, cure=near(image, columns))
     if label is not None and label not in columns:
         raise BadInput(f"there is no column {label!r}", where=place, cure=near(label, columns))
-    key = image or picture_column(columns)
+    key = image or (None if features else picture_column(columns))
     if key is None:
-        return table_of_numbers.of(place, columns, numbers, label)
+        return table_of_numbers.of(place, columns, numbers, label, features)
     return table_of_pictures.of(place, columns, numbers, key)
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pellucid.core.errors import BadInput
+from pellucid.core.errors import BadInput, near
+from pellucid.core.listed import listed
 from pellucid.data.dataset import Dataset, Problem, Stack
 from pellucid.data.sets.cells import split_of
 from pellucid.data.sets.table_of_pictures import GROUPS
@@ -23,21 +24,32 @@ _COUNTERS = ("id", "index", "row", "number", "no", "unnamed: 0")
 #: A column of numbers may have a few cells that are none, which are mistakes; with more it is a column of words.
 _MOST_WRONG = 0.5
 
+#: So many columns that are missing are named.
+_NAMED = 6
+
 Columns = Mapping[str, Sequence[str]]
 
 
-def of(place: Path, columns: Columns, numbers: Sequence[int], label: str | None) -> Dataset:
+def of(
+    place: Path, columns: Columns, numbers: Sequence[int], label: str | None, features: Sequence[str] = ()
+) -> Dataset:
     """Every column of numbers is a feature, but for the one to learn; matrices [1, F], float32.
+
+    features: the columns that are features, in this order, wherever they stand in the table; of others nothing is
+    asked, and there may be none to learn. () finds them.
 
     A row with a cell that is empty, no number or not finite is no item; it is listed in ``problems``.
     """
-    _check_names(place, columns)
-    lower = {name.strip().lower(): name for name in columns}
-    label = label or next((lower[n] for n in LABELS if n in lower), list(columns)[-1])
+    _check_names(place, columns, least=1 if features else 2)
+    if features:
+        refuse_missing(columns, features, place)
+    rest = [name for name in columns if name not in features]
+    lower = {name.strip().lower(): name for name in rest}
+    label = label or next((lower[n] for n in LABELS if n in lower), rest[-1] if rest else None)
     split = lower.get("split")
     group = next((lower[g] for g in GROUPS if g in lower), None)
-    values = {n: _numbers(c) for n, c in columns.items() if n not in (label, split, group)}
-    problems = _left_out(place, columns, values)
+    values = {n: _numbers(columns[n]) for n in features or rest if features or n not in (label, split, group)}
+    problems = [] if features else _left_out(place, columns, values)
     if not values:
         cure = "name the column with the pictures 'image' or 'path', or keep the features as numbers"
         raise BadInput("it has neither a column of pictures nor one of numbers", where=place, cure=cure)
@@ -61,9 +73,22 @@ def of(place: Path, columns: Columns, numbers: Sequence[int], label: str | None)
     return dataclasses.replace(data, problems=(*problems, *bad.values()))
 
 
-def _check_names(place: Path, columns: Columns) -> None:
+def refuse_missing(columns: Sequence[str] | Columns, features: Sequence[str], where: object) -> None:
+    """Raise BadInput that names the features for which there is no column."""
+    missing = [name for name in features if name not in columns]
+    if not missing:
+        return
+    others = [name for name in columns if name not in features]
+    close = near(missing[0], others) if len(missing) == 1 else ""
+    cure = close if close.startswith("did you mean") else "call them as they were called then"
+    held = f" (it has {listed([repr(n) for n in others], _NAMED)} besides)" if others else ""
+    what = f"{'a column is' if len(missing) == 1 else f'{len(missing)} columns are'} missing that the run learnt from: "
+    raise BadInput(f"{what}{listed([repr(n) for n in missing], _NAMED)}{held}", where=where, cure=cure)
+
+
+def _check_names(place: Path, columns: Columns, least: int) -> None:
     """A first line with numbers in it is no line of names, or the first row would be lost."""
-    if len(columns) < 2:
+    if len(columns) < least:
         raise BadInput("it has one column alone", where=place, cure="write features and a label, parted by commas")
     number = next((n for n in columns if not math.isnan(_number(n))), None)
     if number is not None:

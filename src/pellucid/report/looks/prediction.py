@@ -16,7 +16,7 @@ from pellucid.report.words import Sentence, percent, quoted, whole
 TITLE = "What the network says"
 
 COLUMNS = {
-    "name": "Picture",
+    "name": "Input",
     "decision": "Decision",
     "probability": "Probability",
     "otherwise": "Otherwise",
@@ -29,8 +29,7 @@ _COUNTED = 12
 
 def figure(view: View) -> Figure:
     """The contact sheet."""
-    cases, count = view.options["cases"], len(view.table)
-    what = f"{whole(count)} {'picture' if count == 1 else 'pictures'}"
+    cases, count, what = view.options["cases"], len(view.table), _counted(view)
     told = what if len(cases) == count else f"{len(cases)} of {what}, evenly chosen"
     return cases_figure(view.pictures, cases, told)
 
@@ -41,14 +40,24 @@ def words(view: View) -> list[Sentence]:
 
 
 def _count_words(view: View) -> Iterator[Sentence]:
-    counts, count = view.options["counts"], len(view.table)
-    what = f"{whole(count)} {'picture' if count == 1 else 'pictures'}"
+    counts, what = view.options["counts"], _counted(view)
     if not counts:
         yield Sentence("fact", f"{what}; the numbers are in the table.")
         return
     told = [f"{whole(many)} {quoted(name)}" for name, many in list(counts.items())[:_COUNTED]]
     more = f", and {len(counts) - _COUNTED} more decisions" if len(counts) > _COUNTED else ""
     yield Sentence("fact", f"{what}: {', '.join(told)}{more}.")
+
+
+def _what(view: View) -> str:
+    """What each input is; pictures where an older view does not say."""
+    return str(view.options.get("what", "picture"))
+
+
+def _counted(view: View) -> str:
+    """``150 rows``."""
+    one, many = _what(view), {"matrix": "matrices"}.get(_what(view), f"{_what(view)}s")
+    return f"{whole(len(view.table))} {one if len(view.table) == 1 else many}"
 
 
 def _least_words(view: View) -> Iterator[Sentence]:
@@ -58,7 +67,8 @@ def _least_words(view: View) -> Iterator[Sentence]:
         text = f"It is least sure of {quoted(short_name(row['name']))}: {quoted(row['decision'])} with "
         yield Sentence("fact", f"{text}{percent(row['probability'])}.")
     if rows:
-        text = "A probability tells nothing where a picture shows something that is in no class: then too one is said."
+        shows = "row is of" if _what(view) == "row" else f"{_what(view)} shows"
+        text = f"A probability tells nothing where a {shows} something that is in no class: then too one is said."
         yield Sentence("fact", text)
 
 
@@ -68,7 +78,7 @@ def write_csv(path: Path, view: View) -> None:
     with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
         table = csv.writer(file)
         heads = classes if numbers else ["decision", "probability", *(f"p({name})" for name in classes)]
-        table.writerow(["picture", *heads])
+        table.writerow([_what(view), *heads])
         for row, own in zip(view.table, view["probabilities"], strict=True):
             told = [] if numbers else [row["decision"], f"{row['probability']:.6g}"]
             table.writerow([row["name"], *told, *(f"{value:.6g}" for value in own)])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -63,7 +62,7 @@ def asked(
     run = given if isinstance(given, Run) else None if isinstance(given, Network) else Run.open(given)
     if data is None and run is None:
         raise BadInput("no data were named", cure="pass pictures, as for pellucid.train")
-    opened = data if isinstance(data, Dataset) else open_dataset(os.fspath(data or run.source), image=image)  # type: ignore[union-attr]
+    opened = open_dataset(data, image=image) if run is None else run.data(data, image=image)
     network = given if run is None else run.network
     column = label or _column(run, opened)
     if column is not None:
