@@ -7,10 +7,12 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch.nn.functional import interpolate
 
 import pellucid
 from nets import SIZE, images, module, network
+from pellucid.attribution import cams
 from pellucid.attribution.rise import random_masks
 
 Array = np.ndarray
@@ -75,6 +77,30 @@ def test_the_family_against_loops(literal: Callable, net: str, layer: str, relu:
     wanted = interpolate(torch.from_numpy(maps)[:, None], size=(SIZE, SIZE), mode="bilinear").numpy()
     found = pellucid.explain(network(net), images(), literal.__name__, 1, layer=layer, relu=relu)
     np.testing.assert_allclose(found.values, wanted, rtol=1e-3, atol=1e-4 * np.abs(wanted).max())
+
+
+def test_a_map_of_answers_is_no_layer_to_look_at() -> None:
+    torch.manual_seed(0)
+    painter = nn.Sequential(nn.Conv2d(3, 6, 3, padding=1), nn.ReLU(), nn.Conv2d(6, 2, 1))
+    net = pellucid.open(painter, input=pellucid.InputSpec(size=(SIZE, SIZE)), classes=["rest", "disc"])
+    e = pellucid.explain(net, images(), method="grad_cam", target="disc")
+    assert (e.receipt.layer, e.receipt.layer_reason) == (
+        "1",
+        f"the last feature map before the output ({SIZE} × {SIZE})",
+    )
+    alone = pellucid.open(nn.Sequential(painter[0]), input=pellucid.InputSpec(size=(SIZE, SIZE)))
+    sums = pellucid.explain(alone, images(), method="grad_cam", target=lambda output: output[:, 0].sum((1, 2)))
+    assert sums.receipt.layer_reason == f"the last layer that gives a feature map ({SIZE} × {SIZE})"
+
+
+@pytest.mark.parametrize("shape", [(2, 30, 4), (2, 4, 30)])
+def test_the_principal_direction_is_that_of_the_singular_values(shape: tuple[int, ...]) -> None:
+    cells = torch.randn(*shape, generator=torch.Generator().manual_seed(0)).double()
+    found = cams._principal(cells)
+    for one, matrix in zip(found, cells, strict=True):
+        left, values, _ = torch.linalg.svd(matrix, full_matrices=False)
+        expected = left[:, 0] * values[0]
+        torch.testing.assert_close(one * torch.sign(one @ expected), expected)
 
 
 def test_cam_is_grad_cam_where_it_applies_and_adds_up_to_the_logit() -> None:

@@ -14,8 +14,9 @@ from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
 from pellucid.models.capture import hooks, with_gradient
-from pellucid.models.layers import last_map
-from pellucid.models.network import Network
+from pellucid.models.layers import Layer, last_map
+from pellucid.models.network import Network, first_tensor
+from pellucid.models.prepare import untouched
 
 #: Turns a layer's output and the target's gradient there, both [N, channels, h, w], into a map [N, 1, h, w].
 Combine = Callable[[Tensor, Tensor], Tensor]
@@ -107,12 +108,20 @@ def eigen_cam(
 
     def combine(a: Tensor, g: Tensor) -> Tensor:
         cells = a.flatten(2).transpose(1, 2).double()  # [N, h·w, channels], not centred, as in the paper
-        values, vectors = torch.linalg.eigh(cells @ cells.transpose(1, 2))
-        first = vectors[:, :, -1] * values[:, -1:].clamp_min(0).sqrt()
+        first = _principal(cells)
         sign = torch.where(first.sum(1, keepdim=True) < 0, -1.0, 1.0)
         return (sign * first).view(len(a), 1, *a.shape[2:]).to(a)
 
     return class_activation(network, x, target, layer, combine, relu)
+
+
+def _principal(cells: Tensor) -> Tensor:
+    """Places [N, places, channels] along their first principal direction [N, places], by the smaller Gram matrix."""
+    if cells.shape[2] < cells.shape[1]:
+        _, vectors = torch.linalg.eigh(cells.transpose(1, 2) @ cells)
+        return (cells @ vectors[:, :, -1:]).squeeze(2)
+    values, vectors = torch.linalg.eigh(cells @ cells.transpose(1, 2))
+    return vectors[:, :, -1] * values[:, -1:].clamp_min(0).sqrt()
 
 
 @methods.register(
@@ -192,7 +201,23 @@ def spatial_layer(network: Network, layer: str | None) -> tuple[str, str]:
         cure = "choose a layer with a feature map by layer= (--layer; see pellucid layers)"
         raise BadInput("the network decides on something other than a feature map", where=network.name, cure=cure)
     height, width = last.resolution
+    before = _before_the_output(network, last)
+    if before is not None:
+        return before.name, f"the last feature map before the output ({'{} × {}'.format(*before.resolution)})"
     return last.name, f"the last layer that gives a feature map ({height} × {width})"
+
+
+def _before_the_output(network: Network, last: Layer) -> Layer | None:
+    """The layer that a network's map of answers is read from; None where the answer is no map, or nothing is before.
+
+    The answers themselves have a channel a class: their weighted sum would say what was answered, not by what.
+    """
+    with untouched(network.module), torch.no_grad():
+        answer = tuple(first_tensor(network(network.probe(2))).shape[1:])
+    if answer != last.shape:
+        return None
+    found = [l for l in network.tree() if l.resolution and l.shape != answer and 0 <= l.order < last.order]
+    return max(found, key=lambda l: l.order, default=None)
 
 
 def activation_and_gradient(network: Network, x: Tensor, target: Target, layer: str) -> tuple[Tensor, Tensor]:
