@@ -130,10 +130,14 @@ def test_ctrl_c_ends_whole_and_goes_on_to_the_same_bytes(run: Run, tmp_path: Pat
     assert pellucid.open(f"run:{left.folder}").classes == ("column", "row")
     with pytest.raises(BadInput, match="not done"):
         _ = left.summary
+    for view in (pellucid.evaluate(left, stripes(8, seed=5), split="all"), pellucid.predict(left, stripes(4))):
+        assert view.notes[0].startswith("The training is not done (2 of 3 epochs): the best weights so far are used.")
+        assert view.notes[0].endswith(f"pellucid train --resume --out {shlex.quote(str(left.folder))}")
     with pytest.raises(BadInput, match=r"interrupted run here; .*--resume"):
         train(stripes(), out=left.folder, **CHOICES)
     train(stripes(), out=left.folder, resume=True, **CHOICES)
     assert_same(run.folder, left.folder)
+    assert Run.open(left.folder).notes == ()
     assert signal.getsignal(signal.SIGINT) is before
 
 
@@ -336,10 +340,21 @@ def test_damaged_files_are_told(run: Run, tmp_path: Path) -> None:
 
 def test_a_damaged_state_is_told(run: Run, tmp_path: Path) -> None:
     folder = copy_of(run, tmp_path / "run")
-    (folder / runs.SUMMARY).unlink()
-    (folder / runs.STATE).write_bytes((folder / runs.STATE).read_bytes()[:-100])
     again = lambda: train(stripes(), out=folder, resume=True, **CHOICES)  # noqa: E731
-    assert "cannot be read" in told_in_one_line(again)
+    (folder / runs.STATE).write_bytes((folder / runs.STATE).read_bytes()[:-100])
+    assert "the run is finished and needs none" in told_in_one_line(again)
+    (folder / runs.SUMMARY).unlink()
+    said = told_in_one_line(again)
+    assert "cannot be read" in said
+    assert "the best weights of 3 of 3 epochs, which are whole: --model " in said
+    (folder / runs.STATE).unlink()
+    before = (folder / runs.BEST).read_bytes()
+    assert "state.safetensors is missing" in told_in_one_line(again)
+    assert (folder / runs.BEST).read_bytes() == before
+    second = {**CHOICES, "model": f"run:{folder}", "unfreeze_from": "all", "epochs": 1}  # the cure
+    assert train(stripes(), out=tmp_path / "second", **second).done
+    (folder / runs.BEST).unlink()
+    assert "restore it, or train again" in told_in_one_line(again)
     save_file({"seen": torch.zeros(2)}, folder / runs.STATE, metadata={"state": "{}", "scaler": "{}", "mark": "other"})
     assert "not those" in told_in_one_line(again)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import time
 from typing import Any
@@ -61,7 +62,7 @@ def evaluate(
     if own is not None:
         named = {"label": label} if tasks[task.kind].facts.learns == "pictures" else {}
         found: View = own.evaluate(run, opened, split=split, cases=cases, seed=seed, **named)
-        return found
+        return dataclasses.replace(found, notes=(*run.notes, *found.notes))
     form = form_of(task)
     columns, notes = matched(task, opened, label)
     chosen = choose(run, opened, split)
@@ -77,7 +78,7 @@ def evaluate(
     probabilities = answers(network, task, Examples(store, np.arange(len(rows)), torch.from_numpy(targets)))
     return _view(
         _Answered(run, network, task, form, items, targets, probabilities, chosen, int((~labelled).sum())),
-        notes=(*notes, *chosen.notes, *found),
+        notes=(*run.notes, *notes, *chosen.notes, *found),
         cases=cases,
         seed=seed,
         began=began,

@@ -77,8 +77,9 @@ def predict(
     if own is not None:
         given = read_all(data, run.network, shown, reduced)
         found: View = own.predict(run, given, **({"way": way, "masks": masks, "objects": objects} if paints else {}))
-        return dataclasses.replace(found, seconds=time.perf_counter() - began)
-    return dataclasses.replace(_decided(run, data, shown), seconds=time.perf_counter() - began)
+    else:
+        found = _decided(run, data, shown)
+    return dataclasses.replace(found, notes=(*run.notes, *found.notes), seconds=time.perf_counter() - began)
 
 
 def _decided(run: Run, data: Dataset, shown: int) -> View:

@@ -15,6 +15,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import shlex
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -35,13 +36,14 @@ from pellucid.core.files import whole_file
 from pellucid.core.types import View
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.opening import Source, open_dataset
+from pellucid.models.heads import OWN
 from pellucid.models.network import Network
 from pellucid.models.open import open
 from pellucid.models.sources.run_ import no_folder, read_run
 from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Task, Vocabulary
 from pellucid.training.fit import Loop, Row, State
-from pellucid.training.plan import Plan
+from pellucid.training.plan import ALL, Plan
 from pellucid.training.setup import Setup
 from pellucid.version import __version__
 
@@ -168,6 +170,18 @@ class Run:
     def done(self) -> bool:
         """Whether it was trained to its end."""
         return (self.folder / SUMMARY).exists()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What who takes its word should know: that it was not trained to its end."""
+        if self.done:
+            return ()
+        epochs, tuned = self.plan.epochs, "rule" in self.config["task"] or not self.task.rule
+        own = bool(self.config["network"].get("own"))
+        how = "resume=True" if own else f"pellucid train --resume --out {shlex.quote(str(self.folder))}"
+        rest = "" if tuned else ", its thresholds are not tuned yet"
+        what = f"The training is not done ({len(self.rows)} of {epochs} epochs): the best weights so far are used{rest}"
+        return (f"{what}. To train it to its end: {how}",)
 
     @property
     def summary(self) -> dict[str, Any]:
@@ -323,9 +337,7 @@ def read_state(folder: Path, loop: Loop, mark: str) -> None:
             tensors = {name: file.get_tensor(name) for name in names}
         told, scaler = json.loads(meta["state"]), json.loads(meta["scaler"])
     except (OSError, SafetensorError, KeyError, ValueError) as error:
-        raise BadInput(
-            f"the state cannot be read ({error})", where=path, cure="train again into a new --out"
-        ) from error
+        raise BadInput(f"where it stood cannot be read ({error})", where=path, cure=_without_state(folder)) from error
     if meta.get("mark") != mark:
         cure = "train again into a new --out, or undo the change"
         raise BadInput("the data or the choices are not those that it was begun with", where=path, cure=cure)
@@ -343,6 +355,38 @@ def read_state(folder: Path, loop: Loop, mark: str) -> None:
                 own[name] = torch.empty_like(parameter, dtype=tensor.dtype).copy_(tensor)
     loop.scaler.load_state_dict(scaler)
     loop.state = State(**told, seen=tensors["seen"])
+
+
+def refuse_broken(folder: Path) -> None:
+    """Raise BadInput where the state of a run that was begun is missing or torn, before any data are read.
+
+    A run that was interrupted before its first state begins anew, and has nothing to lose.
+    """
+    path = folder / STATE
+    if not path.exists():
+        if any((folder / name).exists() for name in (BEST, METRICS, SUMMARY)):
+            raise BadInput(f"{STATE} is missing, from which it would go on", where=folder, cure=_without_state(folder))
+        return
+    try:
+        with safe_open(path, "pt") as file:
+            file.metadata()
+    except (OSError, SafetensorError) as error:
+        raise BadInput(f"where it stood cannot be read ({error})", where=path, cure=_without_state(folder)) from error
+
+
+def _without_state(folder: Path) -> str:
+    """What can be done with a run that cannot go on bit for bit."""
+    if (folder / SUMMARY).exists():
+        return "the run is finished and needs none: leave --resume away"
+    try:
+        run = Run.open(folder)
+        _ = run.network
+    except BadInput:
+        return "restore it, or train again into a new --out"
+    weights = f"the best weights of {len(run.rows)} of {run.plan.epochs} epochs"
+    way = f"--model {shlex.quote(f'run:{folder}')} --unfreeze-from {run.plan.unfreeze_from or ALL}"
+    anew = "" if run.task.head.kind == OWN else " (its last layer begins anew)"
+    return f"restore it, or begin with {weights}, which are whole: {way} and another --out{anew}"
 
 
 def refuse_changes(folder: Path, plan: Plan) -> None:

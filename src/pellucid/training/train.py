@@ -156,6 +156,7 @@ def train(
     _check_place(folder, resume=resume, overwrite=overwrite)
     if resume:
         runs.refuse_changes(folder, plan)
+        runs.refuse_broken(folder)
     opened = open_dataset(data, label=plan.labels[0] if len(plan.labels) == 1 else None)
     setup = prepare(opened, plan, model=own)
     if on_setup is not None:
