@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from cli import calling
 from cli.calling import Call
 from pellucid.cli.train import _Heard, default_folder, epoch_line
 from pellucid.training.runs import Run
@@ -44,6 +45,16 @@ def test_the_last_word_is_scores_report_and_what_to_do_next(data: Path, call: Ca
     assert "pellucid explain IMAGES --model run:runs/stripes-multiclass" in out
     assert Run.open("runs/stripes-multiclass").done
     assert "epoch 1/3" not in err  # no terminal
+
+
+def test_the_layers_of_a_run_need_no_word_on_weights(
+    data: Path, call: Call, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert call(data, *SMALL, "--out", "runs/a")[0] == 0
+    code, out, err = calling.call(monkeypatch, capfd, "layers", "run:runs/a")
+    assert code == 0, err
+    assert "run:runs/a: " in out
+    assert "classifier" in out
 
 
 def test_json_is_the_summary_alone(data: Path, call: Call) -> None:

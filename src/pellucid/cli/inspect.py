@@ -32,7 +32,10 @@ def layers(
         str | None, typer.Argument(help="Only layers that match: a glob, re:…, type:…, stage:….")
     ] = None,
     depth: Annotated[int | None, typer.Option(help="Levels of the tree to show.")] = None,
-    weights: chosen.Weights = "none",
+    weights: Annotated[
+        str | None,
+        typer.Option(help="'default' for pretrained weights, 'none' for random ones. \\[default: none; a run's own]"),
+    ] = None,
     architecture: chosen.Architecture = None,
     size: chosen.Size = None,
     trust: chosen.Trust = False,
@@ -42,6 +45,7 @@ def layers(
 
     Shapes do not depend on the weights, so random ones are taken unless --weights default.
     """
+    weights = weights or ("default" if model.startswith("run:") else "none")
     network = chosen.Choice(model, weights, architecture, size=size, trust=trust).open()
     tree = network.tree()
     names = set(network.layers(pattern)) if pattern else {l.name for l in tree}
