@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -94,6 +95,17 @@ def test_outlines_are_filled_the_smaller_above(outlined: Dataset) -> None:
     assert (told[:, 6:] == UNKNOWN).all()  # a box without an outline
     assert found.pixels == (64 + 12, 4, 32)
     assert (region_map(outlined, 1, found.names, found.numbers) == 0).all()
+
+
+def test_a_crowd_is_of_no_region_and_no_background(outlined: Dataset) -> None:
+    boxes, nothing = outlined.boxes
+    herd = Boxes(boxes.corners, ("hole", "herd", "plate"), frozenset([1]))
+    data = dataclasses.replace(outlined, boxes=(herd, nothing))
+    found = regions_of(data, [0, 1])
+    assert found.names == ("background", "hole", "plate")
+    told = region_map(data, 0, found.names, found.numbers)
+    assert (told[:6, :6] == UNKNOWN).sum() == 32
+    assert (told == 1).sum() == 4, "what is outlined in it counts"
 
 
 def test_outlines_may_overlap_where_they_are_asked_for_apart(outlined: Dataset) -> None:

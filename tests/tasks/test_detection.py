@@ -23,7 +23,7 @@ from pellucid.tasks.detecting.assignment import by_anchors, by_size
 from pellucid.tasks.detecting.candidates import CLASS, EDGE, LEVEL, MOST, NONE, SCORE, candidates, suppressed
 from pellucid.tasks.detecting.constant import constant_of
 from pellucid.tasks.detecting.losses import loss_of
-from pellucid.tasks.detecting.truth import moved, target_of
+from pellucid.tasks.detecting.truth import OPEN, moved, target_of
 from pellucid.tasks.detection import detection
 from pellucid.tasks.task import Vocabulary
 
@@ -256,6 +256,45 @@ def world(seed: int, classes: int = 3) -> tuple[np.ndarray, list[dict[str, Any]]
             told = {"image_id": i + 1, "category_id": int(row[CLASS]) + 1, "bbox": _xywh(row[EDGE])}
             found.append({**told, "score": float(row[SCORE])})
     return np.stack(summaries), true, found
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_what_is_found_in_a_crowd_counts_neither_way_as_cocos(seed: int) -> None:
+    _, true, found = world(seed)
+    rng = np.random.default_rng(seed)
+    for each in true:
+        each["iscrowd"] = int(rng.random() < 0.35)
+    for i in range(1, 5):  # large ones, with several boxes in them
+        x, y = rng.integers(0, 30, 2)
+        true.append({"image_id": i, "category_id": int(rng.integers(1, 4)), "bbox": [float(x), float(y), 60.0, 60.0]})
+        true[-1] |= {"iscrowd": 1, "area": 3600.0, "id": len(true)}
+    summaries = []
+    for i in range(1, 13):
+        told = [r for r in found if r["image_id"] == i]
+        told = [[*_corners(r["bbox"]), r["score"], r["category_id"] - 1, 0] for r in told]
+        own = [r for r in true if r["image_id"] == i]
+        kinds = [OPEN - r["category_id"] if r["iscrowd"] else r["category_id"] - 1 for r in own]
+        boxes = [[*_corners(r["bbox"]), kind] for r, kind in zip(own, kinds, strict=True)]
+        summaries.append(scores.summary(np.array(told).reshape(-1, 7), np.array(boxes).reshape(-1, 5), 12))
+    summaries, stats = np.stack(summaries), judged_by_coco(true, found)
+    assert scores.found_of(summaries)[..., scores.SPARED].any()
+    assert scores.mean_precision(summaries, 3) == pytest.approx(stats[0], abs=1e-9)
+    assert scores.mean_precision(summaries, 3, [0]) == pytest.approx(stats[1], abs=1e-9)
+    assert scores.mean_precision(summaries, 3, [5]) == pytest.approx(stats[2], abs=1e-9)
+
+
+def test_a_threshold_knows_no_mistakes_in_a_crowd() -> None:
+    true = np.array([[10.0, 10, 20, 20, 0], [40, 40, 90, 90, OPEN - 1], [0, 60, 30, 90, OPEN]])
+    said = [[10, 10, 20, 20, 0.9, 0, 0], [50, 50, 60, 60, 0.8, 0, 0], [70, 70, 80, 80, 0.7, 0, 0]]
+    said += [[50, 70, 60, 80, 0.6, 1, 0], [5, 65, 25, 85, 0.5, 0, 0]]
+    one = scores.summary(np.array(said), true, 4)[None]
+    told = scores.counts(one, 0.1, 2)[0].tolist()
+    assert told == [[1, 1, 0], [0, 1, 0]], "another class is not spared, nor what a nameless crowd holds"
+    assert scores.best_threshold(one) == pytest.approx(0.75, abs=0.06)
+
+
+def _corners(box: list[float]) -> list[float]:
+    return [box[0], box[1], box[0] + box[2], box[1] + box[3]]
 
 
 def _xywh(box: np.ndarray) -> list[float]:

@@ -17,10 +17,12 @@ from pellucid.models.grid import FIRST_CLASS, OBJECT, level_of_places
 from pellucid.models.sources.small_ import plain_pixels
 from pellucid.report.look import look_of
 from pellucid.synth.boards import boards
+from pellucid.tasks.boxes.sizes import sizes_of
 from pellucid.tasks.detecting import scores
 from pellucid.tasks.detecting.anchoring import anchors_of
 from pellucid.tasks.detecting.losses import loss_of
 from pellucid.tasks.detecting.truth import OPEN, target_of
+from pellucid.tasks.detecting.truth import moved as boxes_moved
 from pellucid.tasks.landmarks import losses as landmark_losses
 from pellucid.tasks.landmarks.truth import heatmaps, moved
 from pellucid.tasks.task import scene_vocabulary
@@ -79,7 +81,31 @@ def test_what_is_not_asked_keeps_its_class_known_and_lends_no_size_to_anchors() 
     spec = plain_pixels((16, 16), 3)
     target = target_of(part.values["box"], part.most)(found, 0, spec.frame(16, 16), spec)
     assert (target[1:, 4] >= 0).sum() == 1
-    assert (target[1:, 4] == OPEN).sum() == len(data.boxes[0].kinds) - 1
+    assert (target[1:, 4] < OPEN).sum() == len(data.boxes[0].kinds) - 1
+
+
+def test_a_crowd_is_no_example_no_size_and_no_class_of_its_own() -> None:
+    data = boxed(12)
+    crowds = tuple(
+        Boxes(np.concatenate([b.corners, [[0, 0, 15, 9]]]), (*b.kinds, "herd"), frozenset([len(b.kinds)]))
+        for b in data.boxes
+    )
+    herds = dataclasses.replace(data, boxes=crowds)
+    whole, part = (scene_vocabulary(d, "boxes", range(12)) for d in (data, herds))
+    assert (part.values, part.sizes, part.most) == (whole.values, whole.sizes, whole.most + 1)
+    assert counts_of(herds, "boxes").tolist() == counts_of(data, "boxes").tolist()
+    assert np.array_equal(sizes_of(herds).sizes, sizes_of(data).sizes)
+    spec = plain_pixels((16, 16), 3)
+    target = target_of(part.values["box"], part.most)(herds, 0, spec.frame(16, 16), spec)
+    assert (target[1:, 4] == OPEN).sum() == 1, "nothing is taught of it"
+    assert (target[1:, 4] >= 0).sum() == len(data.boxes[0].kinds)
+
+
+def test_what_the_edge_leaves_of_a_crowd_stays_one() -> None:
+    rows = torch.tensor([[32.0, 32, 0, 0, -1], [2, 2, 10, 10, 1], [2, 2, 10, 10, OPEN - 2]])[None]
+    away = boxes_moved(rows, Moves(torch.tensor([[[1.0, 0, -8.5], [0, 1, 0]]]), (32, 32)))
+    assert away[0, 1].isnan().all()
+    assert away[0, 2].tolist() == [0, 2, 1.5, 10, OPEN - 2]
 
 
 def test_points_that_are_nowhere_are_not_counted() -> None:

@@ -94,10 +94,18 @@ class Stack:
 
 @dataclass(frozen=True, eq=False)
 class Boxes:
-    """The boxes of one picture: [k, 4] as x0, y0, x1, y1 in its pixels, and what is in each."""
+    """The boxes of one picture: [k, 4] as x0, y0, x1, y1 in its pixels, and what is in each.
+
+    crowds: the numbers of those that hold many of their kind in one mark, so that nobody can tell one box from another.
+    """
 
     corners: np.ndarray
     kinds: tuple[str, ...]
+    crowds: frozenset[int] = frozenset()
+
+    def single(self) -> np.ndarray:
+        """Which boxes are of one thing: bool [k]."""
+        return np.array([k not in self.crowds for k in range(len(self.kinds))], bool)
 
 
 @dataclass(frozen=True)
@@ -206,6 +214,11 @@ class Dataset:
         if self.unasked is not None:
             found[sorted(self.unasked[i])] = False
         return found
+
+    def asked_boxes(self, i: int) -> np.ndarray:
+        """Which of item ``i``'s boxes are asked for, bool [k]: neither a crowd's nor one that is left out."""
+        boxes = None if self.boxes is None else self.boxes[i]
+        return np.zeros(0, bool) if boxes is None else boxes.single() & self.asked(i, len(boxes.kinds))
 
     def where(self, split: str) -> Dataset:
         """The items of one split; an error where there are none."""

@@ -129,7 +129,7 @@ def _apart(told: np.ndarray, count: int) -> np.ndarray:
 
 
 def _of_outlines(data: Dataset, training: Sequence[int]) -> Regions:
-    kinds = sorted({kind for i in range(len(data)) for kind, *_ in _objects(data, i)})
+    kinds = sorted({kind for i in range(len(data)) for kind, _, _, single in _objects(data, i) if single})
     if len(kinds) > MOST:
         raise BadInput(f"there are {len(kinds)} kinds of objects", where=data.source, cure=f"keep at most {MOST}")
     names = (REST[0], *kinds)
@@ -140,27 +140,30 @@ def _of_outlines(data: Dataset, training: Sequence[int]) -> Regions:
     return Regions(names, tuple(range(len(names))), tuple(counts.tolist()))
 
 
-def _objects(data: Dataset, i: int) -> Iterator[tuple[str, tuple[float, ...], Outline | None]]:
-    """Each object's kind, its box and its outline."""
+def _objects(data: Dataset, i: int) -> Iterator[tuple[str, tuple[float, ...], Outline | None, bool]]:
+    """Each object's kind, its box, its outline, and whether it is a single one rather than a crowd."""
     boxes = (data.boxes or ())[i] if data.boxes else None
     if boxes is not None and data.outlines is not None:
-        yield from zip(boxes.kinds, map(tuple, boxes.corners.tolist()), data.outlines[i], strict=True)
+        corners = map(tuple, boxes.corners.tolist())
+        yield from zip(boxes.kinds, corners, data.outlines[i], boxes.single().tolist(), strict=True)
 
 
 def _drawn(data: Dataset, i: int, names: Sequence[str], *, apart: bool) -> np.ndarray:
     """The item's outlines, filled, the smaller above the larger: what is inside something else is drawn over it.
 
-    The box of an object that has no outline is UNKNOWN, where no outlined object lies.
+    The box of an object that has no outline is UNKNOWN, and so is a crowd, where no outlined object lies.
     """
     height, width = data[i].array.shape[:2]
     filled, unclear = [], np.zeros((height, width), bool)
-    for kind, corners, outline in _objects(data, i):
-        if kind not in names:
+    for kind, corners, outline, single in _objects(data, i):
+        if single and kind not in names:
             what = f"there is a {kind!r}, which is no known region"
             raise BadInput(what, where=data.row(i), cure=f"known are {', '.join(names[:8])}")
         if outline is None:
             x0, y0, x1, y1 = (max(0, round(c)) for c in corners)
             unclear[y0:y1, x0:x1] = True
+        elif not single:
+            unclear |= outline.mask(height, width)
         else:
             filled.append((names.index(kind), outline.mask(height, width)))
     if apart:

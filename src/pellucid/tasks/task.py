@@ -201,7 +201,7 @@ def scene_vocabulary(data: Dataset, learns: Learns, training: Sequence[int]) -> 
         return Vocabulary({"mask": found.names}, known, pixels, numbers=found.numbers)
     if learns == "boxes":
         boxes = [b for b in data.boxes or () if b is not None]
-        kinds = in_order({kind for b in boxes for kind in b.kinds})
+        kinds = in_order({kind for b in boxes for kind, one in zip(b.kinds, b.single(), strict=True) if one})
         most = max((len(b.kinds) for b in boxes), default=0)
         return Vocabulary({"box": kinds}, known, most=most, sizes=_sizes(data, training))
     named = [kinds for kinds in data.point_kinds or () if kinds is not None]
@@ -215,9 +215,9 @@ def _sizes(data: Dataset, training: Sequence[int]) -> tuple[tuple[float, float],
     found: list[np.ndarray] = []
     for i in training:
         own = None if data.boxes is None else data.boxes[i]
-        if own is not None and len(own.kinds):
+        if own is not None and data.asked_boxes(i).any():
             height, width = data[i].array.shape[:2]
-            asked = own.corners[data.asked(i, len(own.kinds))]
+            asked = own.corners[data.asked_boxes(i)]
             found.append((asked[:, 2:] - asked[:, :2]) / [width, height])
     if not found:
         return ()

@@ -53,7 +53,7 @@ def _summaries(scenes: Scenes) -> dict[str, np.ndarray]:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class _Answered:
-    """What the network said. summaries: [n, rows, 8] by the levels that were asked."""
+    """What the network said. summaries: [n, rows, 9] by the levels that were asked."""
 
     scenes: Scenes
     summaries: dict[str, np.ndarray]
@@ -111,8 +111,7 @@ def _worst(it: _Answered, decisions: np.ndarray, most: int) -> list[int]:
     """The pictures with the most mistakes; of as many the one with the likelier wrong box. Perfect ones are none."""
     wrong = decisions[:, :, 1:].sum((1, 2))
     rows = scores.found_of(it.own)
-    false = (rows[..., CLASS] >= 0) & (rows[..., scores.HITS].astype(np.int64) & 1 == 0)
-    sure = np.where(false, rows[..., SCORE], 0.0).max(1)
+    sure = np.where(scores.wrong(rows), rows[..., SCORE], 0.0).max(1)
     return [int(i) for i in np.lexsort((-sure, -wrong)) if wrong[i]][:most]
 
 
@@ -127,8 +126,8 @@ def _case(it: _Answered, i: int) -> dict[str, Any]:
         "said": it.task.say(it.decisions[i]),
         "true": [[int(t[CLASS]), *t[EDGE].tolist()] for t in true if t[CLASS] >= 0],
         "found": [
-            [int(r[CLASS]), *r[EDGE].tolist(), float(r[SCORE]), bool(int(r[scores.HITS]) & 1), int(r[LEVEL])]
-            for r in rows
+            [int(r[CLASS]), *r[EDGE].tolist(), float(r[SCORE]), bool(hit), int(r[LEVEL])]
+            for r, hit in zip(rows, scores.right(rows), strict=True)
         ],
     }
 
@@ -170,8 +169,8 @@ def _level_rows(it: _Answered, seed: int) -> Iterator[dict[str, Any]]:
         return Interval(measure(everything), np.array([measure(rows) for rows in places]))
 
     rows = scores.found_of(it.own)
-    meant = (rows[..., CLASS] >= 0) & (rows[..., SCORE] >= it.threshold)
-    right = meant & (rows[..., scores.HITS].astype(np.int64) & 1 > 0)
+    right = scores.right(rows) & (rows[..., SCORE] >= it.threshold)
+    meant = right | (scores.wrong(rows) & (rows[..., SCORE] >= it.threshold))
     whole = interval(of("all", map50))
     sides = np.sqrt(np.prod(rows[..., 2:4] - rows[..., :2], -1))
     for level, stride in enumerate(STRIDES):

@@ -112,9 +112,9 @@ def thinned(data: Dataset, rows: Sequence[int] | np.ndarray, most: int, learns: 
 
 
 def shown(data: Dataset, row: int, learns: Learns) -> np.ndarray:
-    """Which of an item's boxes or points are in its picture, bool [k]; none where nobody knows."""
+    """Which of an item's boxes or points are in its picture, bool [k]; none where nobody knows, crowds are none."""
     if learns == "boxes":
         boxes = None if data.boxes is None else data.boxes[row]
-        return np.ones(0 if boxes is None else len(boxes.kinds), bool)
+        return np.ones(0, bool) if boxes is None else boxes.single()
     points = None if data.points is None else data.points[row]
     return np.ones(0, bool) if points is None else ~np.isnan(points).any(1)

@@ -60,14 +60,15 @@ def test_objects_become_tags_boxes_outlines_and_points(home):
     assert data.rows == ("coco.json, image 1", "coco.json, image 2")
     assert data.boxes[0].kinds == ("cat", "dog", "cat")
     assert data.boxes[0].corners[0].tolist() == [2, 3, 12, 9]
-    assert data.boxes[1].kinds == ()
+    assert data.boxes[1].kinds == ("dog",)
+    assert [data.asked_boxes(i).tolist() for i in (0, 1)] == [[True, True, True], [False]], "nobody counts a crowd"
     square, whole, nothing = data.outlines[0]
     assert square.mask(30, 40).sum() == 60
     assert whole.mask(30, 40).all()
     assert nothing is None
     assert np.array_equal(data.points[0], [[1, 2], [np.nan, np.nan], [5, 6]], equal_nan=True)
     assert data.points[1] is None
-    assert data.take([1]).outlines == ((),)
+    assert data.take([1]).outlines == ((None,),)
 
 
 def test_a_box_is_taken_from_the_outline_where_it_is_not_told(home):

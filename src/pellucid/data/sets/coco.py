@@ -1,7 +1,7 @@
 """COCO's form (cocodataset.org, "data format"): a JSON of images, annotations and categories, beside the pictures.
 
 The kinds of objects in each picture are its tags, so that labels can be learned from it at once. What marks a crowd
-counts as a tag and has no box. Keypoints that are not labelled (v = 0) are NaN.
+counts as a tag, and what lies in its box or outline is not asked for. Keypoints that are not labelled (v = 0) are NaN.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class Marked:
     """One object. corners: x0, y0, x1, y1 in pixels. points: [k, 2], NaN where one is not seen; None: none are asked.
     point_kinds: what each point is, where that is told.
 
-    crowd: many of a kind in one mark, so that its kind is there, but the box is of no single one.
+    crowd: many of a kind in one mark, so that its kind is there, but the box is of no single one and not asked for.
     """
 
     kind: str
@@ -53,10 +53,10 @@ def dataset_of(source: str, pictures: Sequence[Picture], problems: Sequence[Prob
         TAGS,
         split=splits if any(p.split for p in pictures) else None,
         rows=tuple(p.row for p in pictures),
-        boxes=tuple(_boxes(own) for own in single),
+        boxes=tuple(_boxes(p.objects) for p in pictures),
         points=tuple(map(_points, pictures)) if points else None,
         point_kinds=tuple(tuple(k for o in own for k in _point_kinds(o)) for own in single) if points else None,
-        outlines=tuple(tuple(o.outline for o in own) for own in single) if outlined else None,
+        outlines=tuple(tuple(o.outline for o in p.objects) for p in pictures) if outlined else None,
         problems=tuple(problems),
     )
 
@@ -74,4 +74,6 @@ def _point_kinds(marked: Marked) -> tuple[str, ...]:
 
 
 def _boxes(objects: Sequence[Marked]) -> Boxes:
-    return Boxes(np.array([o.corners for o in objects], np.float64).reshape(-1, 4), tuple(o.kind for o in objects))
+    corners = np.array([o.corners for o in objects], np.float64).reshape(-1, 4)
+    crowds = frozenset(k for k, o in enumerate(objects) if o.crowd)
+    return Boxes(corners, tuple(o.kind for o in objects), crowds)

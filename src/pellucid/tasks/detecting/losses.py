@@ -9,7 +9,7 @@ from torchvision.ops import generalized_box_iou_loss
 
 from pellucid.models.grid import EDGES, FIRST_CLASS, OBJECT
 from pellucid.tasks.detecting.assignment import Assigned, by_anchors, by_size
-from pellucid.tasks.detecting.truth import OPEN, asked, judged
+from pellucid.tasks.detecting.truth import asked, judged, unasked
 
 #: The weight of the boxes' loss beside the others (5 in YOLOv1; 1 − GIoU reaches 2).
 BOXES = 2.0
@@ -43,7 +43,7 @@ def _objects(output: Tensor, targets: Tensor, assigned: Assigned, overlap: Tenso
     logit = output[..., OBJECT]
     off = (wanted - logit.sigmoid()).abs() ** 2
     each = off * F.binary_cross_entropy_with_logits(logit, wanted, reduction="none")
-    open_ = targets[:, 1:, 4] == OPEN
+    open_ = unasked(targets)
     if bool(open_.any()):
         taken = torch.zeros_like(wanted, dtype=torch.bool)
         taken.view(-1)[flat] = True

@@ -29,3 +29,18 @@ def matched(found: np.ndarray, true: np.ndarray, overlaps: np.ndarray = OVERLAPS
         hits[i] = left[every, best] >= 0
         free[every[hits[i]], best[hits[i]]] = False
     return hits
+
+
+def spared(found: np.ndarray, unasked: np.ndarray, hits: np.ndarray, overlaps: np.ndarray = OVERLAPS) -> np.ndarray:
+    """Which found boxes are neither right nor wrong, bool [found, overlaps]: they lie where nobody asks for anything.
+
+    found: [n, 4] of one class. unasked: [m, 4]. hits: what ``matched`` gave. As in COCO for crowds: who is no true one
+    and has so large a share of its own area in one of these; any number of boxes may.
+    """
+    if not len(found) or not len(unasked):
+        return np.zeros_like(hits)
+    low = np.maximum(found[:, None, :2], unasked[None, :, :2]).astype(np.float64)
+    high = np.minimum(found[:, None, 2:], unasked[None, :, 2:]).astype(np.float64)
+    area = (found[:, 2:] - found[:, :2]).astype(np.float64).clip(0).prod(1)
+    share = (high - low).clip(0).prod(2).max(1) / np.maximum(area, 1e-12)
+    return ~hits & (share[:, None] >= np.minimum(overlaps, 1 - 1e-10)[None])

@@ -1,9 +1,10 @@
 """How well boxes are found: average precision, and what a threshold lets through.
 
-A summary is float32 [N, 1 + MOST + most, 8]. Its first row holds how many true boxes there are; then the found ones,
-best first, as (x0, y0, x1, y1, score, class, level, hits), and the true ones as (x0, y0, x1, y1, 0, class, 0, 0). Rows
-without one have class −1. hits is a number whose bit k says whether the box is a true one from the overlap
-OVERLAPS[k] on. This is found within a picture alone, so pictures can be drawn anew without matching again.
+A summary is float32 [N, 1 + MOST + most, 9]. Its first row holds how many true boxes there are; then the found ones,
+best first, as (x0, y0, x1, y1, score, class, level, hits, spared), and the true ones as (x0, y0, x1, y1, 0, class, 0,
+0, 0). Rows without one have class −1. hits is a number whose bit k says whether the box is a true one from the overlap
+OVERLAPS[k] on, and those of spared whether it counts neither way, for it lies where nobody asks. This is found within a
+picture alone, so pictures can be drawn anew without matching again.
 """
 
 from __future__ import annotations
@@ -17,14 +18,18 @@ from torch import Tensor
 
 from pellucid.tasks.detecting.average_precision import average_precision
 from pellucid.tasks.detecting.candidates import CLASS, EDGE, MOST, SCORE, candidates, suppressed
-from pellucid.tasks.detecting.matching import OVERLAPS, matched
+from pellucid.tasks.detecting.matching import OVERLAPS, matched, spared
+from pellucid.tasks.detecting.truth import OPEN
 from pellucid.tasks.task import Metric
 
-HITS = 7
-WIDTH = 8
+HITS, SPARED = 7, 8
+WIDTH = 9
 
 #: The score from which on a box is meant, until validation pictures say better.
 UNTUNED = 0.3
+
+#: What stands for each overlap in a number of bits.
+_BITS = 1 << np.arange(len(OVERLAPS))
 
 #: Of a class in a picture: found and true, found and not true, missed.
 COUNTS = ("tp", "fp", "fn")
@@ -44,8 +49,11 @@ def summary_of(output: Tensor, targets: Tensor, *, without: tuple[int, ...] = ()
 
 
 def summary(found: np.ndarray, true: np.ndarray, most: int) -> np.ndarray:
-    """One picture's: found [k, 7], best first; true [m, 5] with its class behind the edges, NaN where there is none."""
-    true = true[true[:, 4] >= 0]  # neither NaN nor one that is not asked for
+    """One picture's: found [k, 7], best first; true [m, 5] with its class behind the edges, NaN where there is none.
+
+    A box of class OPEN − 1 − k is not asked for: nobody misses it, and what is found there is spared.
+    """
+    true, unasked = true[true[:, 4] >= 0], true[true[:, 4] <= OPEN]
     table = _empty(most)
     table[0, 0] = len(true)
     found = found[:MOST]
@@ -54,7 +62,8 @@ def summary(found: np.ndarray, true: np.ndarray, most: int) -> np.ndarray:
     for kind in np.unique(found[:, CLASS]):
         own = found[:, CLASS] == kind
         hits = matched(found[own, EDGE], true[true[:, 4] == kind, :4])
-        rows[own, HITS] = hits @ (1 << np.arange(len(OVERLAPS)))
+        rows[own, HITS] = hits @ _BITS
+        rows[own, SPARED] = spared(found[own, EDGE], unasked[unasked[:, 4] == OPEN - 1 - kind, :4], hits) @ _BITS
     table[1 + MOST : 1 + MOST + len(true), EDGE] = true[:, :4]
     table[1 + MOST : 1 + MOST + len(true), CLASS] = true[:, 4]
     return table
@@ -67,13 +76,27 @@ def _empty(most: int) -> np.ndarray:
 
 
 def found_of(summaries: np.ndarray) -> np.ndarray:
-    """The found boxes, [..., MOST, 8]."""
+    """The found boxes, [..., MOST, 9]."""
     return summaries[..., 1 : 1 + MOST, :]
 
 
 def true_of(summaries: np.ndarray) -> np.ndarray:
-    """The true boxes, [..., most, 8]."""
+    """The true boxes, [..., most, 9]."""
     return summaries[..., 1 + MOST :, :]
+
+
+def right(rows: np.ndarray) -> np.ndarray:
+    """Which found boxes [..., 9] are true ones at overlap 0.5."""
+    return _bits(rows[..., HITS], _BITS[:1])[..., 0]
+
+
+def wrong(rows: np.ndarray) -> np.ndarray:
+    """Which found boxes [..., 9] are none at overlap 0.5, where something is asked."""
+    return (rows[..., CLASS] >= 0) & ~right(rows) & ~_bits(rows[..., SPARED], _BITS[:1])[..., 0]
+
+
+def _bits(numbers: np.ndarray, bits: np.ndarray) -> np.ndarray:
+    return (numbers.astype(np.int64)[..., None] & bits) > 0
 
 
 # -- average precision ----------------------------------------------------------------------------
@@ -84,14 +107,14 @@ def precisions(summaries: np.ndarray, classes: int, overlaps: Sequence[int] | No
 
     overlaps: numbers of OVERLAPS, all where nobody says.
     """
-    bits = 1 << np.array(range(len(OVERLAPS)) if overlaps is None else overlaps)
+    bits = _BITS if overlaps is None else _BITS[list(overlaps)]
     rows, true = found_of(summaries).reshape(-1, WIDTH), true_of(summaries)[..., CLASS]
     rows = rows[rows[:, CLASS] >= 0]
     found = []
     for kind in range(classes):
         own = rows[rows[:, CLASS] == kind]
-        hits = (own[:, HITS].astype(np.int64)[:, None] & bits) > 0
-        found.append(average_precision(own[:, SCORE], hits, int((true == kind).sum())))
+        hits, spares = _bits(own[:, HITS], bits), _bits(own[:, SPARED], bits)
+        found.append(average_precision(own[:, SCORE], hits, int((true == kind).sum()), spares))
     return np.array(found).reshape(classes, len(bits))
 
 
@@ -109,11 +132,10 @@ def counts(summaries: np.ndarray, threshold: float, classes: int) -> np.ndarray:
     """How many of each class were found and true, found and not true, missed, at overlap 0.5: [N, classes, 3]."""
     rows, true = found_of(summaries), true_of(summaries)[..., CLASS]
     meant = rows[..., SCORE] >= threshold
-    right = rows[..., HITS].astype(np.int64) & 1 > 0
     found = np.zeros((len(summaries), classes, len(COUNTS)), np.int64)
     for kind in range(classes):
         own = meant & (rows[..., CLASS] == kind)
-        tp, fp = (own & right).sum(1), (own & ~right).sum(1)
+        tp, fp = (own & right(rows)).sum(1), (own & wrong(rows)).sum(1)
         found[:, kind] = np.stack([tp, fp, (true == kind).sum(1) - tp], 1)
     return found
 
@@ -121,12 +143,12 @@ def counts(summaries: np.ndarray, threshold: float, classes: int) -> np.ndarray:
 def best_threshold(summaries: np.ndarray) -> float:
     """The score that gives the highest F1 of all boxes together, halfway to the next lower one."""
     rows = found_of(summaries).reshape(-1, WIDTH)
-    rows = rows[rows[:, CLASS] >= 0]
-    right = rows[:, HITS].astype(np.int64) & 1 > 0
-    if not right.any():
+    hits = right(rows)
+    rows, hits = rows[hits | wrong(rows)], hits[hits | wrong(rows)]
+    if not hits.any():
         return UNTUNED
     order = np.argsort(-rows[:, SCORE], kind="stable")
-    score, tp = rows[order, SCORE].astype(np.float64), right[order].cumsum()
+    score, tp = rows[order, SCORE].astype(np.float64), hits[order].cumsum()
     f1 = 2 * tp / (np.arange(1, len(order) + 1) + summaries[:, 0, 0].sum())
     last = np.append(score[1:] < score[:-1], True)  # who has the same score goes through with the others
     best = int(np.where(last, f1, -1.0).argmax())

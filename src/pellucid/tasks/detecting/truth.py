@@ -2,8 +2,8 @@
 
 A target is float32 [1 + most, 5]. Its first row is (width, height, 0, 0, JUDGED) of what enters the network, then a row
 a box: x0, y0, x1, y1 in pixels and the number of its class. Rows without one are NaN; where nobody knows what a picture
-shows, all are. A picture that was looked at and shows nothing has its first row. A box of class OPEN is not asked for:
-it is neither taught, nor is what answers there taken for wrong.
+shows, all are. A picture that was looked at and shows nothing has its first row. A box that is not asked for (a crowd,
+or one that is left out) has class OPEN or less: it is neither taught, nor is what answers there taken for wrong.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from pellucid.models.inputs import InputSpec
 #: What stands in the first row of a target, where a box has its class.
 JUDGED = -1.0
 
-#: The class of a box that nobody asks for.
+#: The class of a box that nobody asks for: OPEN where its kind is nowhere learnt, OPEN − 1 − k where it is class k.
 OPEN = -1.0
 
 #: Of a box that the edge cut, so much of its area must be left, or it is none; and a side of so many pixels.
@@ -40,17 +40,18 @@ def target_of(kinds: tuple[str, ...], most: int) -> Callable[[Dataset, int, Fram
             return found
         height, width = spec.size
         found[0] = torch.tensor([width, height, 0, 0, JUDGED])
-        unknown = sorted(set(given.kinds) - set(kinds))
+        numbers = np.array([kinds.index(kind) if kind in kinds else np.nan for kind in given.kinds], np.float64)
+        wanted = data.asked_boxes(i)
+        unknown = sorted({given.kinds[k] for k in np.flatnonzero(wanted & np.isnan(numbers))})
         if unknown:
             cure = f"known are {', '.join(map(repr, kinds))}"
             raise BadInput(f"{unknown[0]!r} is no known kind of box", where=data.row(i), cure=cure)
         corners = np.asarray(given.corners, np.float64).reshape(-1, 4)
         scale = np.array([width / (frame.right - frame.left), height / (frame.bottom - frame.top)] * 2)
         corners = (corners - np.array([frame.left, frame.top] * 2)) * scale
-        numbers = np.array([kinds.index(kind) for kind in given.kinds], np.float64)
-        numbers[~data.asked(i, len(numbers))] = OPEN
+        numbers = np.where(wanted, numbers, np.nan_to_num(OPEN - 1 - numbers, nan=OPEN))
         rows = torch.from_numpy(np.concatenate([corners, numbers[:, None]], 1)).float()
-        inside, kept = cut(rows[None, :, :4], (height, width))
+        inside, kept = cut(rows[None], (height, width))
         rows = torch.cat([inside[0], rows[:, 4:]], 1)[kept[0]]
         if len(rows) > most:  # of a picture that was not there in training
             found = torch.cat([found, found.new_full((len(rows) - most, 5), torch.nan)])
@@ -61,19 +62,23 @@ def target_of(kinds: tuple[str, ...], most: int) -> Callable[[Dataset, int, Fram
 
 
 def cut(boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
-    """Boxes [N, k, 4] cut at the edges of the picture, and which of them are still there: bool [N, k]."""
+    """Boxes [N, k, 5] cut at the edges of the picture [N, k, 4], and which of them are still there: bool [N, k].
+
+    Of what is not asked for every rest stays: beside it begins what is taken for background.
+    """
     height, width = size
     edge = boxes.new_tensor([width, height, width, height])
-    inside = torch.minimum(boxes.clamp(min=0), edge)
-    sides, before = inside[..., 2:] - inside[..., :2], boxes[..., 2:] - boxes[..., :2]
-    kept = (sides >= SMALLEST).all(-1) & (sides.prod(-1) >= LEFT * before.prod(-1))
-    return inside, kept
+    inside = torch.minimum(boxes[..., :4].clamp(min=0), edge)
+    sides, before = inside[..., 2:] - inside[..., :2], boxes[..., 2:4] - boxes[..., :2]
+    enough = (sides.prod(-1) >= LEFT * before.prod(-1)) | (boxes[..., 4] <= OPEN)
+    return inside, (sides >= SMALLEST).all(-1) & enough
 
 
 def moved(targets: Tensor, moves: Moves) -> Tensor:
     """Targets [N, 1 + most, 5] after their pictures were moved; a box that mostly left the picture is none."""
     found = targets.clone()
-    boxes, kept = cut(moves.boxes(targets[:, 1:, :4]), moves.size)
+    around = torch.cat([moves.boxes(targets[:, 1:, :4]), targets[:, 1:, 4:]], 2)
+    boxes, kept = cut(around, moves.size)
     found[:, 1:, :4] = boxes
     found[:, 1:][~kept] = torch.nan
     return found
@@ -87,3 +92,8 @@ def judged(targets: Tensor) -> Tensor:
 def asked(targets: Tensor) -> Tensor:
     """Which rows are boxes that are asked for: bool [N, most]."""
     return targets[:, 1:, 4] >= 0
+
+
+def unasked(targets: Tensor) -> Tensor:
+    """Which rows are boxes that nobody asks for: bool [N, most]."""
+    return targets[:, 1:, 4] <= OPEN
