@@ -37,9 +37,30 @@ def test_sixteen_and_one_bits(tmp_path: Path) -> None:
 
 
 def test_colours_are_no_numbers(tmp_path: Path) -> None:
-    Image.new("RGB", (4, 3)).save(tmp_path / "m.png")
+    Image.new("RGB", (4, 3), "red").save(tmp_path / "m.png")
     with pytest.raises(BadInput, match=r"m.png: its pixels are colours \(mode RGB\), not numbers; save it with one"):
         read_mask(tmp_path / "m.png")
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])
+def test_greys_that_were_written_as_colours_are_numbers(mode: str, tmp_path: Path) -> None:
+    Image.fromarray(NUMBERS).convert(mode).save(tmp_path / "m.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.png"), NUMBERS)
+    if mode != "RGB":
+        image = Image.fromarray(NUMBERS).convert(mode)
+        image.putalpha(128)
+        image.save(tmp_path / "m.png")
+        with pytest.raises(BadInput, match="its pixels are colours"):
+            read_mask(tmp_path / "m.png")
+
+
+def test_fractions_are_no_numbers(tmp_path: Path) -> None:
+    Image.fromarray(NUMBERS.astype(np.float32)).save(tmp_path / "m.tif")
+    np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), NUMBERS)
+    for wrong in (0.5, np.nan):
+        Image.fromarray(np.full((2, 2), wrong, np.float32)).save(tmp_path / "m.tif")
+        with pytest.raises(BadInput, match=r"m.tif: its pixels are fractions, not whole numbers; save the numbers of"):
+            read_mask(tmp_path / "m.tif")
 
 
 @pytest.mark.parametrize("content", [b"no picture", b"\x89PNG\r\n\x1a\n" + b"\0" * 40])

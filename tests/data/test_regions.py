@@ -46,6 +46,34 @@ def test_of_0_and_255_alone_255_is_the_region(tmp_path: Path) -> None:
     assert region_map(data, 0, found.names, found.numbers).tolist() == [[0, 1]]
 
 
+def test_of_0_and_255_alone_the_only_region_that_is_named_is_255(tmp_path: Path) -> None:
+    named = {0: "background", 1: "nucleus"}
+    data = masked(tmp_path, np.array([[0, 255]]), names=named)
+    found = regions_of(data, [0])
+    assert (found.names, found.numbers, found.pixels) == (("background", "nucleus"), (0, 255), (1, 1))
+    assert region_map(data, 0, found.names, found.numbers).tolist() == [[0, 1]]
+    usual = masked(tmp_path, np.array([[0, 1, 255]]), names=named)  # asked of the same network
+    assert region_map(usual, 0, found.names, found.numbers).tolist() == [[0, 1, UNKNOWN]]
+
+
+@pytest.mark.parametrize("names", [{0: "background", 1: "a", 2: "b"}, {0: "road", 1: "sky"}])
+def test_names_of_what_no_mask_shows_are_refused(names: dict[int, str], tmp_path: Path) -> None:
+    data = masked(tmp_path, np.array([[0, 0]]), np.array([[0, 255]]), names=names)
+    with pytest.raises(BadInput, match=r"of 1 .* no mask shows any; the numbers in them are 0, 255; number the pixels"):
+        regions_of(data, [0])
+
+
+def test_two_numbers_of_one_name_are_refused(tmp_path: Path) -> None:
+    data = masked(tmp_path, np.array([[0, 1]]), names={0: "background", 1: "a", 2: "a"})
+    with pytest.raises(BadInput, match="two numbers in the masks are called 'a'"):
+        regions_of(data, [0])
+
+
+def test_a_rest_that_is_named_elsewhere_needs_no_other(tmp_path: Path) -> None:
+    data = masked(tmp_path, np.array([[1, 2]]), names={1: "background", 2: "cell"})
+    assert regions_of(data, [0]).names == ("background", "cell")
+
+
 def test_names_decide_what_numbers_mean(tmp_path: Path) -> None:
     learnt = ("background", "wheel", "hull")
     data = masked(tmp_path, np.array([[0, 1, 2, 255]]), names={1: "hull", 2: "wheel"})

@@ -23,6 +23,9 @@ UNJUDGED = 255
 #: Pillow's modes in which a pixel is one number: a bit, a byte, a place in a palette, 16 or 32 bits.
 _MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 
+#: Modes whose pixels are one number all the same where their channels are alike: how many channels are colours.
+_COLOURS, _OPAQUE = {"RGB": 3, "RGBA": 3, "LA": 1}, 255
+
 
 def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
     """The numbers of a mask's pixels, int32 [height, width]; of a palette picture the places in the palette.
@@ -37,10 +40,7 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
             image = Image.open(file, formats=("PNG", "TIFF", "BMP", "GIF", "PPM"))
             if image.width * image.height > MAX_PIXELS:
                 raise BadInput(f"the mask has more than {MAX_PIXELS // 1_000_000} million pixels")
-            if image.mode not in _MODES:
-                cure = "save it with one channel, whose numbers are the regions' (or as a palette picture)"
-                raise BadInput(f"its pixels are colours (mode {image.mode}), not numbers", cure=cure)
-            return np.array(image).astype(np.int32)
+            return _numbers(image)
     except BadInput as error:
         raise error.at(place) from error.__cause__
     except (UnidentifiedImageError, OSError, SyntaxError) as error:  # Pillow's readers call a broken PNG a SyntaxError
@@ -48,6 +48,23 @@ def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
         raise BadInput(
             f"this is no mask in a known format, or it is damaged ({error})", where=place, cure=cure
         ) from error
+
+
+def _numbers(image: Image.Image) -> np.ndarray:
+    """A number a pixel, int32 [height, width]; also of greys that were written as colours."""
+    if image.mode in _MODES:
+        return np.array(image).astype(np.int32)
+    if image.mode == "F":
+        values = np.array(image)
+        if not np.array_equal(values, np.rint(values)):  # NaN is equal to nothing
+            raise BadInput("its pixels are fractions, not whole numbers", cure="save the numbers of regions")
+        return values.astype(np.int32)
+    if image.mode in _COLOURS:
+        values, count = np.array(image), _COLOURS[image.mode]
+        if (values[..., :count] == values[..., :1]).all() and (values[..., count:] == _OPAQUE).all():
+            return values[..., 0].astype(np.int32)
+    cure = "save it with one channel, whose numbers are the regions' (or as a palette picture)"
+    raise BadInput(f"its pixels are colours (mode {image.mode}), not numbers", cure=cure)
 
 
 def _from_matrix(path: str | os.PathLike[str]) -> np.ndarray:

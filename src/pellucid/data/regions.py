@@ -54,8 +54,11 @@ def regions_of(data: Dataset, training: Sequence[int]) -> Regions:
     counted: Counter[int] = Counter()
     for i in track(known[:COUNTED] if data.mask_names else known, "counting the masks' pixels"):
         counted.update(_numbers(data.masks[i]))
-    names = dict(data.mask_names) or _names_for(_all_numbers(data, counted, known), data.source)
-    names = names if 0 in names else {0: REST[0], **names}
+    if data.mask_names:
+        names = _named(data, counted, known[:COUNTED])
+    else:
+        names = _names_for(_all_numbers(data, counted, known), data.source)
+    names = names if 0 in names or rest_of(tuple(names.values())) is not None else {0: REST[0], **names}
     numbers = tuple(sorted(names))
     return Regions(tuple(names[n] for n in numbers), numbers, tuple(counted[n] for n in numbers))
 
@@ -70,6 +73,26 @@ def _all_numbers(data: Dataset, counted: Counter[int], known: Sequence[int]) -> 
 def _numbers(mask: str | None) -> Counter[int]:
     values, counts = np.unique(read_mask(mask or ""), return_counts=True)
     return Counter(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+
+
+def _named(data: Dataset, counted: Counter[int], known: Sequence[int]) -> dict[int, str]:
+    """The names that somebody gave; of masks that hold 0 and 255 alone the only region's is 255's."""
+    names = dict(data.mask_names)
+    twice = [name for name, times in Counter(names.values()).items() if times > 1]
+    if twice:
+        raise BadInput(f"two numbers in the masks are called {twice[0]!r}", where=data.source, cure="name them apart")
+    rest = rest_of(tuple(names.values()))
+    regions = [n for k, n in enumerate(names) if k != rest and n != 0]
+    if not regions or any(counted[n] for n in regions):
+        return names
+    there = _all_numbers(data, counted, known)
+    if there & set(regions):
+        return names
+    if there == {0, UNJUDGED} and len(regions) == 1 and (rest is not None or 0 not in names):
+        return {UNJUDGED if n in regions else n: name for n, name in names.items()}
+    told = ", ".join(f"{n} {names[n]}" for n in regions[:8])
+    what = f"of {told} no mask shows any; the numbers in them are {', '.join(map(str, sorted(there)[:8]))}"
+    raise BadInput(what, where=data.source, cure="number the pixels as labels.json, classes.json or classes.txt says")
 
 
 def _names_for(numbers: set[int], where: str) -> dict[int, str]:
@@ -105,11 +128,11 @@ def region_map(
 
 def _by_class(mask: np.ndarray, data: Dataset, names: Sequence[str], numbers: Sequence[int], where: str) -> np.ndarray:
     """The mask's numbers as places in ``names``; numbers that have names are known by these."""
-    place = {n: k for k, n in enumerate(numbers)}
+    place, there = {n: k for k, n in enumerate(numbers)}, np.unique(mask)
     if data.mask_names:
         own = {n: names.index(name) for n, name in data.mask_names.items() if name in names}
-        place = {0: place[0], **own} if 0 in place and 0 not in data.mask_names else own
-    there = np.unique(mask)
+        unnamed = {0, UNJUDGED} if set(there.tolist()) <= {0, UNJUDGED} else {0}
+        place = {n: k for n, k in place.items() if n in unnamed and n not in data.mask_names} | own
     unknown = [n for n in there.tolist() if n not in place and n != UNJUDGED]
     if unknown:
         known = ", ".join(f"{n} {names[k]}" for n, k in list(place.items())[:8])

@@ -76,3 +76,13 @@ def test_no_mask_at_all(tmp_path: Path) -> None:
     pair(tmp_path, "images/1.png", "masks/2.png")
     with pytest.raises(BadInput, match=r"none of its pictures has a mask; give each mask its picture's name"):
         pellucid.dataset(tmp_path)
+
+
+def test_masks_that_keep_no_numbers(tmp_path: Path) -> None:
+    for kind in ("images", "masks"):
+        (tmp_path / kind).mkdir()
+        Image.new("L", (8, 8)).save(tmp_path / kind / "1.jpg")
+    with pytest.raises(
+        BadInput, match=r"masks/1.jpg: JPEG and WebP do not keep a mask's numbers; write the masks anew"
+    ):
+        pellucid.dataset(tmp_path)

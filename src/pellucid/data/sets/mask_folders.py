@@ -22,6 +22,9 @@ from pellucid.data.sets.mask_names import mask_names
 IMAGES = ("images", "image", "imgs", "img", "pictures", "jpegimages")
 DRAWN = ("masks", "mask", "labels", "annotations", "segmentations", "segmentation", "segmentationclass", "gt")
 
+#: Endings of files that keep no numbers exactly.
+_LOSSY = (".jpg", ".jpeg", ".webp")
+
 #: What may stand behind a mask's name: ``1_mask.png``.
 _BEHIND = ("_mask", "-mask", "_masks", "_seg", "_segmentation", "_label", "_labels", "_labelids", "_gt")
 
@@ -37,7 +40,7 @@ class _Pair:
 
 def recognises(path: Path) -> bool:
     """Whether there is a folder of pictures, and one that holds files which may be their masks."""
-    return path.is_dir() and any(True for pair in _pairs(path) for _ in _files(pair.masks, MASKS))
+    return path.is_dir() and any(True for pair in _pairs(path) for _ in _files(pair.masks, (*MASKS, *_LOSSY)))
 
 
 def read(path: Path) -> Dataset:
@@ -50,6 +53,10 @@ def read(path: Path) -> Dataset:
     told = list(problems)
     for pair in pairs:
         rows += [(*row, pair.split) for row in _matched(pair, told)]
+    lossy = [mask for pair in pairs for mask in _files(pair.masks, _LOSSY)]
+    if not rows and lossy:
+        cure = "write the masks anew, as PNG: a JPEG that is saved as PNG keeps the numbers in between"
+        raise BadInput("JPEG and WebP do not keep a mask's numbers", where=lossy[0], cure=cure)
     if not rows:
         cure = "give each mask its picture's name: images/1.jpg and masks/1.png"
         raise BadInput("none of its pictures has a mask", where=path, cure=cure)
