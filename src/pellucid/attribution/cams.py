@@ -212,6 +212,8 @@ def _before_the_output(network: Network, last: Layer) -> Layer | None:
 
     The answers themselves have a channel a class: their weighted sum would say what was answered, not by what.
     """
+    if any(l.order > last.order and l.shape not in (None, last.shape) for l in network.tree()):
+        return None  # a classifier's: something else came after, and no pass is needed to see it
     with untouched(network.module), torch.no_grad():
         answer = tuple(first_tensor(network(network.probe(2))).shape[1:])
     if answer != last.shape:
