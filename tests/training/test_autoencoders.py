@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from sklearn.datasets import load_digits
 from torch import Tensor, nn
 
 import pellucid
+from cli.calling import call
 from pellucid.data.dataset import Dataset, Stack
 from pellucid.training.layerwise import begin_layerwise
 from pellucid.training.plan import Plan
@@ -74,6 +76,20 @@ def test_its_encoder_is_asked_for_invariance() -> None:
     network = fit(setup(digits(120), "autoencoder:conv-4-5", epochs=1)).network
     x = torch.from_numpy(digits(4).items.array)[:, None]  # type: ignore[union-attr]
     assert pellucid.invariance(network, x, layers="encoder.stage1").kind == "invariance"
+
+
+def test_a_code_unit_is_explained_by_the_command_that_the_run_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    run = pellucid.train(digits(60), out=tmp_path / "run", task="autoencoder", model="autoencoder:conv-4-5", epochs=1)
+    picture = tmp_path / "digit.npy"
+    np.save(picture, digits(1).items.array[0])  # type: ignore[union-attr]
+    words = shlex.split(run.summary["next"]["what a unit looks at"].replace("IMAGES", str(picture)))[1:]
+    code, out, err = call(monkeypatch, capfd, *words, "--method", "gradient", "--out", tmp_path / "page")
+    assert (code, "report:" in out) == (0, True), err
+    assert run.network.predict(torch.zeros(2, 1, 8, 8)) == [[], []]
+    code, _, err = call(monkeypatch, capfd, "explain", picture, "--model", f"run:{run.folder}", "--method", "gradient")
+    assert (code, "name a unit inside (unit=, --unit LAYER:CHANNEL)" in err) == (2, True)
 
 
 def test_what_a_run_says(tmp_path: Path) -> None:

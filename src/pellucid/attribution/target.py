@@ -161,6 +161,8 @@ def _of_map(network: Network, x: Tensor, scores: Tensor, wanted: Any, of: Of) ->
             raise BadInput(
                 f"the output is a heatmap for each type of landmark ({known})", where=network.name, cure=cure
             )
+        if network.output == "values":  # a picture, as of an autoencoder: its channels are no classes
+            network.check_output(scores)
         shares = shares_of_maps(scores, apart=apart).mean(0)
         seen = ", ".join(f"{network.class_name(int(i))} {shares[i]:.0%}" for i in shares.argsort(descending=True)[:3])
         cure = "pass one class's name or index, or pellucid.targets.segmentation(index, mask)"

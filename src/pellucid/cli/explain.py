@@ -214,9 +214,9 @@ def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
                     raise
                 # A default method that this network has no place for must not cost the user the other ones.
                 notes.append(f"{entry.name} is not shown: {error}")
-        if network.output == "values":
+        if network.output == "values" and best:
             notes.append(f"{sample.name}: " + ", ".join(f"{name} {value:.4g}" for _, name, value in best))
-            best = []
+        best = [] if network.output == "values" else best
         result = photo_result(sample, best, maps, _spans(network, sample, asked))
         photos.append(dataclasses.replace(result, trust=trust))
     view, left_out = _regions(network, samples, asked.seed)

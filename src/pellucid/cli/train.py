@@ -221,8 +221,10 @@ def _tell_classes(setup: Setup, splits: Sequence[str]) -> None:
         print(f"{len(rows)} classes, {whole(min(counts))} to {whole(max(counts))} items each")
         return
     several = len({row["label"] for row in rows}) > 1
+    if not rows:
+        return
     names = [visible(f"{row['label']}: {row['what']}" if several else row["what"]) for row in rows]
-    headings = [visible(rows[0]["label"]) if rows and not several else "label", *splits]
+    headings = ["label" if several else visible(rows[0]["label"]), *splits]
     print_table(headings, [[name, *(whole(row[s]) for s in splits)] for name, row in zip(names, rows, strict=True)])
 
 

@@ -224,7 +224,7 @@ class Network:
         A regression network gives its values instead of probabilities, in the order of the outputs; one with groups
         each group's best, the surest first, and then the others; one that gives a map of each class the share of
         the pixels that are of it, one that gives heatmaps of landmarks the height of each one's highest peak, one that
-        gives boxes each class's highest score. What
+        gives boxes each class's highest score. One that gives a picture, as an autoencoder does, names nothing. What
         stands against a single output (``negative``) has the index −1, for no output is it.
         """
         x = x.to(self.device, self.dtype)
@@ -232,6 +232,8 @@ class Network:
             parts = x.split(self.batch_size(x, gradient=False))
             output = torch.cat([first_tensor(self(part)).float() for part in parts])
         maps = output.ndim == 4 and self.output in ("logits", "multilabel")
+        if output.ndim > 2 and self.output == "values" and self.classes is None:
+            return [[] for _ in output]
         if output.ndim == 4 and self.gives_heatmaps:
             output = output.amax((2, 3))
             output = output.sigmoid() if self.output == "heatmaps" else output
@@ -281,7 +283,7 @@ class Network:
     def check_output(self, output: Tensor) -> None:
         """One row a sample, and as many columns as there are names."""
         if output.ndim != 2:
-            cure = "pass a target function that makes one number a sample of it"
+            cure = "name a unit inside (unit=, --unit LAYER:CHANNEL), or pass a target function that makes one number"
             what = f"the output's shape is {tuple(output.shape)}, not [sample, class]"
             raise BadInput(what, where=self.name, cure=cure)
         if self.classes is not None and len(self.classes) != output.shape[1]:

@@ -135,7 +135,7 @@ def prepare(
     elif learns == "pictures":
         task, targets = of_pictures(task, network, kept, rows, seed=plan.seed)
     else:
-        targets = _targets(data, task, labels, network.input)
+        targets = _targets(data, task, labels, kept)
     return Setup(data, plan, task, network, chosen, kept, rows, targets, (*notes, *task.notes), own, leaks)
 
 
@@ -153,7 +153,8 @@ def naming(data: Dataset) -> str:
     """How somebody says what is to be learnt: by a column, or first of all by giving labels."""
     if not data.columns:
         return (
-            "give each item a label (see the page on data), or use a task that needs none, such as --task autoencoder"
+            "put each picture into a folder of its class's name, write a table with the columns image and label, "
+            "or use a task that needs no label, such as --task autoencoder"
         )
     return f"name a column with labels= (--label); there are {', '.join(map(repr, data.columns))}"
 
@@ -166,11 +167,11 @@ def _labels(data: Dataset, plan: Plan, learns: Learns) -> tuple[str, ...]:
     return labels
 
 
-def _targets(data: Dataset, task: Task, labels: Sequence[str], spec: InputSpec) -> Tensor:
+def _targets(data: Dataset, task: Task, labels: Sequence[str], store: Store) -> Tensor:
     """What each item should be answered with."""
     if task.scene is None:
         return task.encode({label: data.columns[label] for label in labels})
-    return scene_targets(task, data, range(len(data)), spec)
+    return scene_targets(task, data, range(len(data)), store.spec, frames=store.frames)
 
 
 def resolved(plan: Plan, labels: Sequence[str], items: int) -> Plan:

@@ -12,14 +12,29 @@ from typing import Any
 
 from pellucid.core.errors import BadInput, near
 from pellucid.data.dataset import Dataset
-from pellucid.data.folders import ENDINGS
 from pellucid.data.opening import refusal, user_path
-from pellucid.data.sets import arrays, cifar, class_folders, coco, idx, mask_folders, norb, refused, table, yolo
+from pellucid.data.sets import (
+    arrays,
+    cifar,
+    class_folders,
+    coco,
+    idx,
+    mask_folders,
+    norb,
+    refused,
+    table,
+    unlabelled,
+    yolo,
+)
 from pellucid.data.sets.features import in_order
 
 #: Each form has ``recognises(path) -> bool``, which looks at names and heads alone, and ``read(path) -> Dataset``.
-#: The first that recognises what was named reads it; class folders, which could be anything's, come last.
-FORMS: tuple[ModuleType, ...] = (refused, table, arrays, idx, cifar, norb, coco, yolo, mask_folders, class_folders)
+#: The first that recognises what was named reads it; class folders, which could be anything's, come last, and then
+#: what lies in no folder of its own.
+FORMS: tuple[ModuleType, ...] = (
+    *(refused, table, arrays, idx, cifar, norb, coco, yolo, mask_folders, class_folders),
+    unlabelled,
+)
 
 Source = str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | Mapping[str, Any] | Dataset
 
@@ -28,9 +43,9 @@ def dataset(source: Source, *, label: str | None = None, image: str | None = Non
     """Open a data set: pictures or matrices with what is known of each.
 
     source: a folder of class folders; a table (.csv, .tsv, .parquet) with a row a picture, or a folder that it lies
-    in; a folder with ``images/`` and ``masks/``; a table of numbers; an ``.npz`` of arrays; a folder of IDX (MNIST),
-    CIFAR or NORB files; a list of files in class folders; a dictionary of arrays by the names that they would have in
-    an ``.npz``.
+    in; a folder with ``images/`` and ``masks/``; a folder of pictures of which nothing is known; a table of numbers; an
+    ``.npz`` of arrays; a folder of IDX (MNIST), CIFAR or NORB files; a list of files in class folders; a dictionary of
+    arrays by the names that they would have in an ``.npz``.
     label: the column to learn where the data do not say. image: the table's column that names the pictures.
 
     Nothing but tables and arrays is read here, pictures are read when they are asked for. What is wrong with single
@@ -107,9 +122,6 @@ def _unknown(path: Path) -> BadInput:
     endings = Counter(p.suffix.lower() or "no ending" for p in path.iterdir() if not p.name.startswith("."))
     if not endings:
         return BadInput("the folder is empty", where=path, cure=known)
-    if any(e in endings for e in ENDINGS):
-        cure = "put each into a folder of its class's name, or write a table with the columns image and label"
-        return BadInput("there are pictures, but nothing says what they show", where=path, cure=cure)
     if endings[".npz"] == 1 and len(endings) == 1:
         return BadInput("the folder holds one .npz", where=path, cure="name the file itself")
     held = ", ".join(f"{n} × {e}" for e, n in endings.most_common(4))
