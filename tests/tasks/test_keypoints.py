@@ -136,7 +136,7 @@ def test_scores_of_a_known_answer() -> None:
     assert found["count_mae"] == 0
     assert found["density_mae"] == pytest.approx(0, abs=0.05)
     decided = own.decide(summary.numpy(), own.rule)
-    assert [own.say(d) for d in decided] == ["point 1 of 2 and 1 wrong", "none there, none found", "point 1 of 1"]
+    assert [own.say(d) for d in decided] == ["point 1 of 2 and 1 too many", "none there, none found", "point 1 of 1"]
 
 
 def test_how_sure_it_is_that_all_found_are_right_depends_on_how_many_were_found() -> None:
@@ -353,6 +353,8 @@ def test_bad_choices_are_told() -> None:
         task(most=0)
     with pytest.raises(BadInput, match=r"sigma is 0; pass a number above 0 \(--sigma\)"):
         task(sigma=0)
+    with pytest.raises(BadInput, match="radius is 3, and is a share of the longer side; divide pixels by the longer"):
+        task(radius=3)
     data = data_of([np.array([[1.0, 1.0]])], [("ear",)])
     spec, make = InputSpec(SIZE, (0.0,), (1.0,), crop=None), target_of(Vocabulary({"point": ("eye",)}, 1, most=1))
     with pytest.raises(BadInput, match="'ear' is no known type of landmark; known are 'eye'"):

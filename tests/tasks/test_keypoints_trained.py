@@ -219,7 +219,7 @@ def test_evaluating_what_was_kept_apart(run: Run, folder: Path) -> None:
             own = [np.array([p[1:3] for p in case[k] if p[0] == kind]).reshape(-1, 2) for k in ("found", "true")]
             hits += len(matched(own[0], own[1], view.options["radius"])[0])
         wrong = len(case["true"]) + len(case["found"]) - 2 * hits
-        assert (wrong == 0) == ("wrong" not in case["said"] and "0 of" not in case["said"] and _all_of(case["said"]))
+        assert (wrong == 0) == ("too many" not in case["said"] and "0 of" not in case["said"] and _all_of(case["said"]))
     assert figure_of(view) is not None
     assert look_of("keypoints").mistakes_figure(view) is not None  # type: ignore[attr-defined]
     texts = " ".join(s.text for s in look_of("keypoints").words(view))

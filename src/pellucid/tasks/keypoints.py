@@ -51,6 +51,9 @@ def keypoints(
     for name, value in (("sigma", sigma), ("radius", radius)):
         if not value > 0 or not np.isfinite(value):
             raise BadInput(f"{name} is {value}", cure=f"pass a number above 0 (--{name})")
+    if radius >= 1:
+        cure = "divide pixels by the longer side of what enters the network (--radius)"
+        raise BadInput(f"radius is {radius}, and is a share of the longer side", cure=cure)
     compute = losses.squared_error if loss == "mse" else losses.focal
 
     def heat(output: Tensor) -> Tensor:

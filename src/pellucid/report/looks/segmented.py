@@ -19,6 +19,9 @@ TITLE = "What the network sees where"
 
 COLUMNS = {"name": "Picture", "region": "Region", "pixels": "Pixels", "share": "Of the picture", "objects": "Objects"}
 
+#: An object of less than this share of the median's pixels is called a speck.
+SPECK = 0.1
+
 
 def figure(view: View) -> Figure:
     """The contact sheet."""
@@ -32,11 +35,12 @@ def figure(view: View) -> Figure:
         )
         sides.append([painted(plain, view["numbers"][i, :, :height, :width])])
     cards = [{"name": case["name"], "lines": _lines(case["regions"])} for case in cases]
+    told += ". Under each: how much of it a region takes, and in how many objects"
     return cards_figure(sides, cards, ("",), view.options["regions"], told)
 
 
 def _lines(regions: list[dict[str, float]]) -> list[str]:
-    told = [f"{each['region']} {each['share']:.1%} in {each['objects']}" for each in regions[:3]]
+    told = [f"{each['region']} {percent(each['share'])} ({whole(each['objects'])})" for each in regions[:3]]
     more = f", and {len(regions) - 3} more" if len(regions) > 3 else ""
     return [", ".join(told) + more if told else "nothing"]
 
@@ -61,11 +65,14 @@ def _share_words(view: View) -> Iterator[Sentence]:
 
 
 def _objects(areas: list[int]) -> str:
-    """How many, and how large."""
+    """How many, and how large; how many of them are specks."""
     if len(areas) == 1:
-        return f"1 object of {whole(areas[0])} pixels"
-    middle = whole(round(float(np.median(areas))))
-    return f"{whole(len(areas))} objects of {whole(min(areas))} to {whole(max(areas))} pixels, the median {middle}"
+        return f"1 object of {whole(areas[0])} {'pixel' if areas[0] == 1 else 'pixels'}"
+    middle = float(np.median(areas))
+    text = f"{whole(len(areas))} objects of {whole(min(areas))} to {whole(max(areas))} pixels"
+    text = f"{text}, the median {whole(round(middle))}"
+    specks = sum(area < SPECK * middle for area in areas)
+    return f"{text}; {whole(specks)} of them are specks of less than a tenth of that" if specks else text
 
 
 def _belief_words(view: View) -> Iterator[Sentence]:

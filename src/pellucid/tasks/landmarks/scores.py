@@ -183,12 +183,12 @@ def metrics(radius: float) -> dict[str, Metric]:
 
 
 def words_of(names: Sequence[str], decisions: np.ndarray) -> str:
-    """One picture's decisions [types, COUNTS] in words: "eye 2 of 2, nose 0 of 1 and 1 wrong"."""
+    """One picture's decisions [types, COUNTS] in words: "eye 2 of 2, nose 0 of 1 and 1 too many"."""
     told = []
     for kind, name in enumerate(names):
         tp, fp, fn = (int(column(decisions, n)[kind]) for n in ("tp", "fp", "fn"))
         if tp + fp + fn:
-            told.append(f"{name} {tp} of {tp + fn}" + (f" and {fp} wrong" if fp else ""))
+            told.append(f"{name} {tp} of {tp + fn}" + (f" and {fp} too many" if fp else ""))
     return ", ".join(told) or "none there, none found"
 
 
