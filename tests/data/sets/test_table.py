@@ -132,6 +132,7 @@ def test_every_missing_file_is_told_with_its_row(tmp_path: Path, three: list[str
     [
         ("boxes", "[[1, 2, 3, 4]]", "its boxes are not of the form"),
         ("boxes", '[["w", 1, 2, 3, NaN]]', "'nan' is no place in a picture"),
+        ("boxes", '[[" ", 1, 2, 3, 4]]', "a box does not say what is in it"),
         ("boxes", '[["w", 1, 2, 3, true]]', "'True' is no place in a picture"),
         ("boxes", '[["w", 1, 2, 3, 1e999]]', "'inf' is no place in a picture"),
         ("boxes", "[" * 5000, "is no JSON of the form"),

@@ -35,6 +35,8 @@ def boxes_of(cell: str) -> Boxes | None:
     rows = _list_of(cell, '[["wing", x0, y0, x1, y1], …]')
     if not all(isinstance(r, list) and len(r) == 5 for r in rows):
         raise BadInput("its boxes are not of the form " + '[["wing", x0, y0, x1, y1], …]')
+    if not all(str(row[0]).strip() for row in rows):
+        raise BadInput("a box does not say what is in it; boxes are of the form " + '[["wing", x0, y0, x1, y1], …]')
     corners = [[_number(v) for v in row[1:]] for row in rows]
     return Boxes(np.array(corners, np.float64).reshape(-1, 4), tuple(str(row[0]) for row in rows))
 
