@@ -157,6 +157,13 @@ def test_the_curves_are_drawn_for_any_number_of_epochs(epochs: int) -> None:
     assert len(as_png(LOOK.figure(view(epochs=epochs, best_epoch=1)))) > 5000
 
 
+def test_powers_of_ten_are_for_what_falls_towards_nothing() -> None:
+    one = view(loss=np.geomspace(1, 0.001, 20))
+    rising = {"train_accuracy": np.linspace(0.01, 0.9, 20), "val_accuracy": np.linspace(0.01, 0.8, 20)}
+    drawn = LOOK.figure(View("run", {**one.arrays, **rising}, one.axes, one.table, one.options))
+    assert [axes.get_yscale() for axes in (drawn.axes[0], drawn.axes[2])] == ["log", "linear"]
+
+
 def test_long_headings_are_broken_and_the_legend_lies_over_no_curve() -> None:
     one = view(words={"accuracy": "mAP, the mean of the labels' average precision " * 2})
     drawn = LOOK.figure(one)

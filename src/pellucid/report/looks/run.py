@@ -95,7 +95,8 @@ def _draw_curves(axes: Axes, view: View, train: str, val: str) -> None:
         if name in view.arrays:
             axes.plot(view["epoch"], view[name], color=colour, label=label, linewidth=1.8, marker=mark, markersize=3.5)
     values = np.concatenate([view[n] for n in (train, val) if n in view.arrays] or [np.zeros(1)])
-    if values.min() > 0 and values.max() > 30 * values.min():
+    falls = values[len(view["epoch"]) - 1] < values[0]  # what rises from nearly nothing is no matter of powers of ten
+    if falls and values.min() > 0 and values.max() > 30 * values.min():
         axes.set_yscale("log")
 
 
