@@ -14,6 +14,7 @@ from pellucid.core.errors import BadInput
 from pellucid.report.look import look_of
 from pellucid.report.plain import dumps, plain
 from pellucid.tasks.boxes.sizes import sizes_of
+from pellucid.tasks.detecting.anchoring import anchors_of
 
 
 def table(count: int = 120) -> np.ndarray:
@@ -66,6 +67,16 @@ def test_boxes_without_area_are_left_out_and_told(tmp_path: Path) -> None:
     assert len(found.sizes) == 17
     assert found.notes == ("1 of 18 boxes have no area and are left out.",)
     assert pellucid.anchors(data, 3, most=4, restarts=2).notes == found.notes
+
+
+def test_what_cannot_be_read_is_told(tmp_path: Path) -> None:
+    (path,) = coco(tmp_path).rglob("*.json")
+    told = json.loads(path.read_text(encoding="utf-8"))
+    told["annotations"][0]["bbox"][2] = float("nan")
+    path.write_text(json.dumps(told), encoding="utf-8")
+    (note,) = sizes_of(pellucid.dataset(tmp_path)).notes
+    assert note.startswith("Left out: ")
+    assert "its bbox is" in note
 
 
 @pytest.mark.parametrize("name", ["b.npy", "b.csv", "named.csv", "b.tsv", "b.npz:sizes"])
@@ -154,6 +165,14 @@ def test_the_words_give_lists_to_paste_recalls_and_rivals() -> None:
     drawn = look_of("anchors").figure(view)
     titles = [axes.get_title(loc="left") for axes in drawn.axes]
     assert [len(drawn.axes), titles[1]] == [3, "The anchors, to scale"]
+
+
+def test_what_training_takes_is_written_as_it_takes_it(tmp_path: Path) -> None:
+    path = coco(tmp_path)
+    view = pellucid.anchors(path, 9, size=(64, 64), squeeze=True, most=9, restarts=2)
+    told = said(view).split("--anchors ")[1].split(" ")[0]
+    np.testing.assert_allclose(anchors_of(told, np.empty((0, 2))).reshape(-1, 2), view["anchors"] / 64, rtol=1e-3)
+    assert "--anchors" not in said(pellucid.anchors(path, 9, size=(64, 64), most=9, restarts=2)), "shares are not known"
 
 
 def test_own_anchors_that_bring_nothing_are_told() -> None:

@@ -28,6 +28,9 @@ COLUMNS = {
     "iou": "Their mean IoU",
 }
 
+#: So many anchors the task detection has.
+_TRAINED = 9
+
 #: Points that are drawn; boxes an anchor, and recall by ratio, below which a person is warned.
 _POINTS, _BOXES, _RECALL = 5000, 20, 0.98
 
@@ -46,6 +49,7 @@ def words(view: View) -> list[Sentence]:
         Sentence("fact", _fit(view)),
         Sentence("fact", _recalls(view)),
         Sentence("fact", _lists(view)),
+        *(Sentence("fact", text) for text in _for_training(view)),
         *(Sentence("fact", text) for text in _others(view)),
         Sentence("fact", _bend(view)),
     ]
@@ -108,6 +112,14 @@ def _lists(view: View) -> str:
     """Ready to paste: width, height, width, height …, a list a level."""
     told = [f"[{_pairs(numbers)}]" for numbers in view.options["paste"]]
     return f"Smallest level first, as width,height: {', '.join(told)}"
+
+
+def _for_training(view: View) -> Iterator[str]:
+    """What ``pellucid train`` takes: nine sizes as shares of the picture, which it squeezes to its input."""
+    shares = view.options.get("shares") or ()
+    if len(shares) == _TRAINED:
+        told = ",".join(f"{w:.4g}x{h:.4g}" for w, h in shares)
+        yield f"The same for pellucid train --task detection: --anchors {told}"
 
 
 def _pairs(numbers: Sequence[float]) -> str:

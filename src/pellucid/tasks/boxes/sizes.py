@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
 from pellucid.data import matrices
-from pellucid.data.dataset import Dataset, Files
+from pellucid.data.dataset import Dataset, Files, Problem
 from pellucid.data.images import size_of
 from pellucid.data.opening import opened, user_path
 from pellucid.data.sets.opening import open_dataset
@@ -28,7 +28,7 @@ OWN, GIVEN = "the pictures' own pixels", "the file's own unit"
 @dataclass(frozen=True, eq=False)
 class BoxSizes:
     """sizes: [n, 2] as width, height. groups: int [n], each box's picture, from 0. unit: in words. notes: what was
-    left out.
+    left out. whole: the (width, height) that every picture has in this unit; None where they differ or it is not known.
     """
 
     source: str
@@ -36,6 +36,7 @@ class BoxSizes:
     groups: np.ndarray
     unit: str
     notes: tuple[str, ...] = ()
+    whole: tuple[int, int] | None = None
 
     @property
     def pictures(self) -> int:
@@ -98,13 +99,14 @@ def _is_number(cell: str) -> bool:
 
 def _of_pictures(data: Dataset, size: tuple[int, int] | None, *, squeeze: bool) -> BoxSizes:
     """The boxes of the pictures to train on, where the data say which those are."""
+    problems = data.problems
     if data.split is not None and "train" in data.split:
         data = data.where("train")
-    rows = [i for i, boxes in enumerate(data.boxes or ()) if boxes is not None and len(boxes.corners)]
+    rows = [i for i in range(len(data)) if data.asked_boxes(i).any()]
     if not rows:
         cure = "name a data set in COCO's or YOLO's form, or a table of widths and heights"
         raise BadInput("the data tell of no boxes", where=data.source, cure=cure)
-    own = [_sides(data.boxes[i].corners) for i in rows]  # type: ignore[index]
+    own = [_sides(data.boxes[i].corners[data.asked_boxes(i)]) for i in rows]  # type: ignore[index,union-attr]
     unit = OWN
     if size is not None:
         own = [sides * factor for sides, factor in zip(own, _factors(data, rows, size, squeeze=squeeze), strict=True)]
@@ -115,7 +117,17 @@ def _of_pictures(data: Dataset, size: tuple[int, int] | None, *, squeeze: bool) 
         raise BadInput("none of its boxes has an area", where=data.source, cure="check the boxes' corners")
     left = int((~good).sum())
     notes = (f"{left} of {len(good)} boxes have no area and are left out.",) if left else ()
-    return BoxSizes(data.source, sides[good], np.unique(groups[good], return_inverse=True)[1], unit, notes)
+    notes = (*notes, *_unread(problems))
+    whole = (size[1], size[0]) if size is not None and squeeze else None
+    return BoxSizes(data.source, sides[good], np.unique(groups[good], return_inverse=True)[1], unit, notes, whole)
+
+
+def _unread(problems: Sequence[Problem]) -> Iterator[str]:
+    """What could not be understood is not among the boxes."""
+    if problems:
+        first, count = problems[0], len(problems)
+        told = f"{first.where}: {first.what}"
+        yield f"Left out: {told}." if count == 1 else f"{count} faults are left out; the first: {told}."
 
 
 def _sides(corners: np.ndarray) -> np.ndarray:

@@ -93,6 +93,7 @@ def _view(boxes: BoxSizes, fit: Anchors, tried: list[Anchors], *, levels: int, u
             "figures": {name: _plain(mean) for name, mean in told.items()},
             "rivals": _rivals(sizes, groups, fit, tried[0], seed),
             "paste": _paste(fit.sizes, level),
+            "shares": None if boxes.whole is None else (fit.sizes / boxes.whole).tolist(),
         },
         notes=boxes.notes,
         provenance={"data": boxes.source, "seed": seed},
