@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import pellucid
 from cli.calling import Call
 from cli.learnable import write_bars
+from pellucid.synth.boards import boards
 
 COMMAND = ["howmany"]
 QUICK = ["--model", "linear", "--epochs", "2", "--lr", "0.03", "--repeats", "3", "--label", "grade"]
@@ -67,6 +69,28 @@ def test_mistakes_are_one_line_and_leave_nothing(
     assert said in err
     assert len(err.strip().splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_instances_vary_boxes_apart_from_boards(tmp_path: Path, monkeypatch: Any, call: Call) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = ["path,boxes"]
+    for i, board in enumerate(boards(14, side=16, figures=(2, 3))):
+        Image.fromarray(board.picture).save(tmp_path / f"{i}.png")
+        told = [[kind, *corners] for kind, corners in zip(board.kinds, board.corners.tolist(), strict=True)]
+        rows.append(f'{i}.png,"{json.dumps(told).replace(chr(34), chr(34) * 2)}"')
+    (tmp_path / "boards.csv").write_text("\n".join(rows), encoding="utf-8")
+    words = ["--task", "detection", "--model", "grid:2", "--epochs", "1", "--batch", "8", "--repeats", "3"]
+    code, out, err = call("boards.csv", *words, "--instances", "--metric", "recall", "--json")
+    assert code == 0, err
+    told = json.loads(out)
+    assert told["schema"] == "pellucid.on_each/1"
+    assert {row["each"] for row in told["table"]} == {1, 2}
+    assert [row["pictures"] for row in told["table"]] == [2, 2, 5, 5, 10, 10]
+    assert told["options"]["things"] == "boxes"
+    assert (tmp_path / "pellucid-howmany" / "figure.png").exists()
+    found: dict[str, Any] = {}
+    exec(told["python"], found)
+    assert [row["score"] for row in found["v"].table] == [row["score"] for row in told["table"]]
 
 
 def test_without_boxes_there_are_none_to_vary(table: Path, tmp_path: Path, call: Call) -> None:

@@ -108,6 +108,8 @@ def test_ids_that_are_missing_or_twice_and_missing_pictures_are_told(home):
     assert told["coco.json, annotation 1"] == "its id is there twice"
     assert told["coco.json, annotation in place 2"] == "it has no id"
     assert "c.png: there is no such file" in told["coco.json, image 2"]
+    with pytest.raises(BadInput, match="it tells of no pictures"):
+        coco.read(write(home / "coco.json", [], images=()))
     with pytest.raises(BadInput, match="none of its pictures can be used"):
         coco.read(write(home / "coco.json", [], images=("x.png",)))
 

@@ -53,6 +53,8 @@ def read(path: Path) -> Dataset:
         told = _Told(file, _parsed(file), split)
         pictures += told.pictures()
         problems += told.problems
+    if not pictures and not problems:
+        raise BadInput("it tells of no pictures", where=path, cure="name a file whose images are listed in it")
     if not pictures:
         first = f"; {problems[0].where}: {problems[0].what}" if problems else ""
         raise BadInput(f"none of its pictures can be used{first}", where=path, cure="put the pictures beside it")
