@@ -54,9 +54,9 @@ def test_one_pair_alone_costs_nothing_and_who_makes_the_same_of_all_pays_for_cha
     assert losses.nt_xent(same, 0.1).tolist() == pytest.approx([math.log(31)] * 16)
 
 
-@pytest.mark.parametrize("kind", ["nt_xent", "decoupled"])
-def test_the_constant_answer_is_what_its_loss_gives(kind: str) -> None:
-    own = task(loss=kind, temperature=0.3, weight=0.7)
+@pytest.mark.parametrize("options", [{"loss": "nt_xent"}, {"loss": "decoupled", "weight": 0.7}])
+def test_the_constant_answer_is_what_its_loss_gives(options: dict[str, object]) -> None:
+    own = task(temperature=0.3, **options)
     z = torch.ones(20, 4)
     said = own.unlearnt(np.full(10, 19.0, np.float32))
     assert own.loss(z, torch.zeros(10)).tolist() == pytest.approx(said[:, scores.LOSS].tolist(), rel=1e-5)
@@ -168,6 +168,13 @@ def test_summaries_are_what_they_say() -> None:
         ({"strength": 2.0}, "strength is 2.0"),
         ({"views": "crop,colr"}, "'colr'"),
         ({"views": " "}, "same picture"),
+        ({"weight": 0.1}, "'nt_xent' has no weight; leave weight away, or pass loss='decoupled'"),
+        ({"prior": "cube"}, "'nt_xent' has no prior; leave prior away, or pass loss='swd'"),
+        ({"loss": "decoupled", "prior": "cube"}, "'decoupled' has no prior"),
+        (
+            {"loss": "swd", "temperature": 0.1},
+            "'swd' has no temperature; leave temperature away, or pass loss='nt_xent'",
+        ),
     ],
 )
 def test_what_cannot_be_is_told(options: dict[str, object], told: str) -> None:

@@ -116,6 +116,25 @@ def test_of_a_plain_one_nothing_is_said_of_kl() -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"beta": 4.0}, "beta weighs what a drawn code says"),
+        ({"normal": "77"}, "digits: column 'digit' has no class '77'; did you mean '7'"),
+    ],
+)
+def test_what_would_mean_nothing_is_refused(options: dict[str, object], told: str) -> None:
+    with pytest.raises(pellucid.BadInput, match=told):
+        setup(digits(60), "autoencoder:linear-2", options=options)
+
+
+def test_a_code_as_wide_as_the_picture_is_told(tmp_path: Path) -> None:
+    run = pellucid.train(digits(150), out=tmp_path / "a", task="autoencoder", model="autoencoder:linear-70", epochs=1)
+    said = " ".join(each["text"] for each in run.summary["words"])
+    assert "PCA with as many components misses nothing" in said
+    assert "the error over PCA's" not in said
+
+
 def test_an_interrupted_training_goes_on_with_the_same_bytes(tmp_path: Path) -> None:
     plan = {"task": "autoencoder", "model": "vae:dense-16-4", "epochs": 4, "options": {"beta": 0.5}}
 

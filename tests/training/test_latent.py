@@ -241,6 +241,8 @@ def test_what_cannot_be_is_refused(of_digits: tuple[pellucid.Run, pellucid.View]
     made, _ = of_digits
     with pytest.raises(pellucid.BadInput, match="no column 'nothing'"):
         pellucid.latent(made, digits(), label="nothing")
+    with pytest.raises(pellucid.BadInput, match="clusters is 5000; pass 2 or more, up to the"):
+        pellucid.latent(made, digits(), clusters=5000)
     with pytest.raises(pellucid.BadInput, match="clusters is 1"):
         pellucid.latent(made, digits(), clusters=1)
 

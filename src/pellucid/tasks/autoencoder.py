@@ -35,7 +35,7 @@ def autoencoder(
     networks have no such term.
     layerwise: so many epochs each layer of a dense network learns alone with its mirror image before all learn
     together, from outside in (Bengio et al. 2007). normal: learn from items of these classes alone (names with commas
-    between); anomalous: from all but these. What is left out is scored apart, as the split "left out".
+    between); anomalous: from all but these. What is left out is scored apart, as the split "anomalous".
     """
     if not beta >= 0 or not np.isfinite(beta):
         raise BadInput(f"beta is {beta}", cure="pass 0 or more")

@@ -16,8 +16,12 @@ from pellucid.tasks.contrasting import losses, scores
 from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Columns, Task, Vocabulary
 
-#: λ where nobody says, beside a prior: what the paper takes.
-USUAL_WEIGHT = 5.0
+#: What is taken where nobody says; λ beside a prior is what the paper takes.
+USUAL_TEMPERATURE, USUAL_WEIGHT = 0.2, 5.0
+USUAL_PRIOR: losses.Prior = "sphere"
+
+#: A loss that reads what others do not.
+_READ = {"temperature": "nt_xent", "weight": "decoupled", "prior": "swd"}
 
 
 @tasks.register(
@@ -33,9 +37,9 @@ def contrastive(
     vocabulary: Vocabulary,
     *,
     loss: Literal["nt_xent", "decoupled", "swd"] = "nt_xent",
-    temperature: float = 0.2,
+    temperature: float = USUAL_TEMPERATURE,
     weight: float = 0.0,
-    prior: losses.Prior = "sphere",
+    prior: losses.Prior = USUAL_PRIOR,
     projection: int = 64,
     views: str = ",".join(VIEWS),
     smallest: float = 0.2,
@@ -51,6 +55,7 @@ def contrastive(
     digits). smallest: the least share of the area that is cut out. strength: how much colours change, 1 as on ImageNet.
     """
     _check(temperature, weight, projection, smallest, strength)
+    _refuse_unused(loss, temperature, weight, prior)
     names = _names(views)
     told = {"loss": loss, "temperature": temperature, "weight": weight, "prior": prior, "projection": projection}
     told |= {"views": ",".join(names), "smallest": smallest, "strength": strength}
@@ -110,6 +115,18 @@ def _check(temperature: float, weight: float, projection: int, smallest: float, 
         raise BadInput(f"smallest is {smallest}", cure="pass a share of the area above 0 and up to 1, such as 0.2")
     if not 0 <= strength <= 1:
         raise BadInput(f"strength is {strength}", cure="pass a number from 0 to 1")
+
+
+def _refuse_unused(loss: str, temperature: float, weight: float, prior: str) -> None:
+    """Raise BadInput for what this loss would leave unread."""
+    unread = {
+        "temperature": temperature != USUAL_TEMPERATURE and loss == "swd",
+        "weight": weight != 0 and loss == "nt_xent",
+        "prior": prior != USUAL_PRIOR and loss != "swd",
+    }
+    for name in (name for name, is_unread in unread.items() if is_unread):
+        cure = f"leave {name} away, or pass loss={_READ[name]!r} (--loss)"
+        raise BadInput(f"the loss {loss!r} has no {name}", cure=cure)
 
 
 def _names(text: str) -> tuple[str, ...]:

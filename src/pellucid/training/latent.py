@@ -66,8 +66,9 @@ def latent(
     given = asked(run, data, layer, label, normal, image, seed)
     kinds = len(set(given.labels[given.learnt].tolist()) - {-1})
     k = clusters if clusters is not None else kinds if kinds > 1 else GROUPS
-    if k < 2:
-        raise BadInput(f"clusters is {k}", cure="pass 2 or more")
+    if not 2 <= k <= len(given.learnt):
+        what, many = f"clusters is {k}", len(given.learnt)
+        raise BadInput(what, cure=f"pass 2 or more, up to the {many} pictures that groups are found in")
     known = components(given.store, given.learnt, units_of(given.network, given.layer), seed=seed)
     fitted = spaces(given.network, given.layer, given.store, given.learnt, known)
     found = spaces(given.network, given.layer, given.store, given.held, known)

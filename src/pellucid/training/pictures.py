@@ -44,12 +44,13 @@ def are_normal(data: Dataset, labels: Sequence[str], options: Mapping[str, Any])
         return None
     if not labels:
         raise BadInput("no column says which items are normal", where=data.source, cure="name one with --label")
-    cells = np.array(data.column(labels[0]))
+    cells = data.column(labels[0])
     names = [name.strip() for name in str(wanted).split(",")]
     for name in names:
         if name not in set(cells):
-            raise BadInput(f"column {labels[0]!r} has no class {name!r}", cure=near(name, sorted(set(cells))))
-    there = np.isin(cells, names)
+            cure = near(name, sorted(set(cells)))
+            raise BadInput(f"column {labels[0]!r} has no class {name!r}", where=data.source, cure=cure)
+    there = np.isin(np.array(cells), names)
     return there if options.get("normal") else ~there
 
 
@@ -75,6 +76,17 @@ def others_of(rows: Mapping[str, np.ndarray], batch: int | None, count: int) -> 
     return found
 
 
+def alone(rows: Mapping[str, np.ndarray], source: str) -> tuple[str, ...]:
+    """What to tell of splits of one picture, which has no other to be told from; of training items an error."""
+    if len(rows["train"]) < 2:
+        cure = "give more: 64 a step are usual, and the more the better"
+        raise BadInput("one picture to learn from has no other to be told from", where=source, cure=cure)
+    single = [split for split, own in rows.items() if len(own) == 1]
+    return tuple(
+        f"the only picture of {split} has no other to be told from: its scores say nothing" for split in single
+    )
+
+
 def fitted_to(task: Task, network: Network) -> Task:
     """The task with the scores that the network has: only a drawn code says something of KL.
 
@@ -88,6 +100,9 @@ def fitted_to(task: Task, network: Network) -> Task:
         cure = "pass model='autoencoder' (--model), or a network whose output has its input's shape"
         raise BadInput(f"it gives {given} for {wanted}, which is no reconstruction", where=network.name, cure=cure)
     drawn = isinstance(output, tuple) and len(output) == 3
+    if not drawn and task.options["beta"] != 1:
+        cure = "pass a variational network, such as model='vae:conv-32-32' (--model), or leave beta away"
+        raise BadInput("beta weighs what a drawn code says, and this one draws none", where=network.name, cure=cure)
     return task if drawn else dataclasses.replace(task, metrics=METRICS, primary="mse")
 
 

@@ -102,7 +102,8 @@ def _shown(setup: Setup, row: Row) -> str:
     """The metric that is drawn beside the loss: the one that counts, and where that is the loss itself another."""
     if setup.task.views is None:
         return setup.task.primary
-    return "probe_accuracy" if "val_probe_accuracy" in row else "matched"
+    usual = "matched" if "val_matched" in row else setup.task.primary  # nothing was kept apart
+    return "probe_accuracy" if "val_probe_accuracy" in row else usual
 
 
 def _scores(fitted: Fitted, split: str) -> dict[str, Interval]:

@@ -32,7 +32,7 @@ from pellucid.tasks.table import Learns, tasks
 from pellucid.tasks.task import Task, scene_vocabulary, vocabulary_of
 from pellucid.training.examples import Examples, Store
 from pellucid.training.initialise import initialise
-from pellucid.training.pictures import normal_rows, of_pictures, others_of
+from pellucid.training.pictures import alone, normal_rows, of_pictures, others_of
 from pellucid.training.plan import ALL, HEAD, RATE, Plan
 from pellucid.training.scene_targets import scene_targets
 from pellucid.training.transfer import Learners, learners
@@ -131,6 +131,7 @@ def prepare(
     if task.begin is not None:
         task.begin(network.module)
     if task.views is not None:
+        notes = (*notes, *alone(rows, data.source))
         targets = others_of(rows, plan.batch, len(data))
     elif learns == "pictures":
         task, targets = of_pictures(task, network, kept, rows, seed=plan.seed)

@@ -9,6 +9,8 @@ import pytest
 from PIL import Image
 
 import pellucid
+from pellucid.training.plan import Plan
+from pellucid.training.setup import prepare
 
 
 def pictures(folder: Path, count: int) -> Path:
@@ -44,6 +46,18 @@ def test_tasks_without_labels_learn_from_it(tmp_path: Path, task: str, model: st
     run = pellucid.train(str(data), out=tmp_path / "run", task=task, model=model, epochs=1)
     look = pellucid.latent if task == "autoencoder" else pellucid.evaluate
     assert {row["part"] for row in look(run).table} <= {"reconstruction", "geometry"}
+
+
+def test_contrast_of_hardly_any_pictures(tmp_path: Path) -> None:
+    plan = {"task": "contrastive", "model": "small_cnn:2", "epochs": 2}
+    run = pellucid.train(str(pictures(tmp_path / "two", 2)), out=tmp_path / "run", **plan)
+    assert {row["split"] for row in run.summary["scores"]} == {"train"}
+    assert pellucid.load(run.folder / "view.npz").options["shown"] == "contrastive_loss"
+    with pytest.raises(pellucid.BadInput, match="one picture to learn from has no other to be told from"):
+        pellucid.train(str(pictures(tmp_path / "one", 1)), out=tmp_path / "none", **plan)
+    data = pellucid.dataset(str(pictures(tmp_path / "five", 5)))
+    notes = prepare(data, Plan.of(plan)).notes
+    assert any("the only picture of test has no other to be told from" in note for note in notes)
 
 
 def test_a_task_with_labels_says_what_to_do(tmp_path: Path) -> None:

@@ -126,8 +126,11 @@ def _class_words(view: View) -> Iterator[Sentence]:
         yield Sentence("fact", text)
     for gap in view.options["differences"]:
         if gap["part"] == "classes" and not gap["by_low"] > 0:
-            how = "are worse than" if gap["by_high"] < 0 else "are not shown to be better than"
-            between = f"by {short(gap['by'])} (95 % interval {short(gap['by_low'])} to {short(gap['by_high'])})"
+            worse = gap["by_high"] < 0
+            low, high = sorted(-gap[n] if worse else gap[n] for n in ("by_low", "by_high"))
+            how = "are worse than" if worse else "are not shown to be better than"
+            by = "by" if worse else "with a difference of"
+            between = f"{by} {short(-gap['by'] if worse else gap['by'])} (95 % interval {short(low)} to {short(high)})"
             yield Sentence(
                 "warning", f"{metric_name(gap['method'])}: the codes {how} {_whose(gap['over'])}, {between}."
             )

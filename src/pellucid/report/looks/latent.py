@@ -47,6 +47,9 @@ _LEGEND, _WRITTEN, _THUMB = 12, 40, 0.36
 #: Held items below which a person is warned.
 _FEW = 50
 
+#: From here on one says how many times as much; from here on components miss nothing but by rounding.
+_TIMES, _NOTHING = 2, 1e6
+
 
 # -- the figure -----------------------------------------------------------------------------------
 
@@ -304,14 +307,16 @@ def _lost(view: View) -> Iterator[Sentence]:
     if row is None or other is None:
         return
     units, ratio = view.options["units"], row["value"] / max(other["value"], 1e-300)
-    better = "less" if ratio < 1 else "more"
+    told = f"{percent(abs(1 - ratio))} {'less' if ratio < 1 else 'more'}"
+    if ratio > _TIMES:
+        told = f"{number(ratio)} times as much" if ratio < _NOTHING else "more, for so many components lose nothing"
     text = (
         f"{whole(units)} number{'s' * (units > 1)} a picture miss {_ends(row, form=number)} a value, squared, on "
         f"{whole(row['items'])} pictures; PCA with as many components {_ends(other, form=number)}"
     )
     gap = next(d for d in view.options["differences"] if d["part"] == "reconstruction")
     sure = "" if gap["by_low"] > 0 or gap["by_high"] < 0 else ", which may be chance"
-    yield Sentence("fact", f"{text}: the code misses {percent(abs(1 - ratio))} {better}{sure}.")
+    yield Sentence("fact", f"{text}: the code misses {told}{sure}.")
 
 
 def _compared(view: View, part: str, metric: str, begin: str) -> Iterator[Sentence]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -27,6 +28,9 @@ COLUMNS = {
     "baseline": "Constant answer",
     "items": "Items",
 }
+
+#: So many times the error of principal components are infinitely many: these miss nothing but by rounding.
+_NOTHING = 1e6
 
 #: From this share on of what was learnt that does not carry over to other items, a network has learnt by heart.
 BY_HEART = 0.1
@@ -95,7 +99,7 @@ def _draw_curves(axes: Axes, view: View, train: str, val: str) -> None:
         if name in view.arrays:
             axes.plot(view["epoch"], view[name], color=colour, label=label, linewidth=1.8, marker=mark, markersize=3.5)
     values = np.concatenate([view[n] for n in (train, val) if n in view.arrays] or [np.zeros(1)])
-    falls = values[len(view["epoch"]) - 1] < values[0]  # what rises from nearly nothing is no matter of powers of ten
+    falls = values[: len(view["epoch"])][-1] < values[0]  # what rises from nearly nothing is no matter of powers of ten
     if falls and values.min() > 0 and values.max() > 30 * values.min():
         axes.set_yscale("log")
 
@@ -158,18 +162,18 @@ def words(view: View) -> list[Sentence]:
 
 
 #: Metrics that are known by their first letters.
-_LETTERS = {"pck", "mae", "mse", "rmse", "qwk", "rps", "f1", "r2", "auroc", "pca", "kl"}
+_LETTERS = {"pck", "mae", "mse", "rmse", "qwk", "rps", "f1", "auroc", "pca", "kl"}
 
 #: And those that are written in a way of their own.
-_OWN = {"iou": "IoU", "map": "mAP", "map50": "mAP50"}
+_OWN = {"iou": "IoU", "r2": "R²", "map": "mAP", "map50": "mAP50"}
 
 
 def metric_name(metric: str) -> str:
-    """``mean_accuracy`` as one says it at the beginning of a sentence; so are names with a group behind them."""
-    name, colon, group = metric.partition(":")
+    """``mean_accuracy`` as one says it at the beginning of a sentence; so are names with a group or a column behind them."""
+    name, behind, whose = re.match(r"(.*?)(:| of |$)(.*)", metric, re.DOTALL).groups()  # type: ignore[union-attr]
     words = [_OWN.get(word, word.upper() if word in _LETTERS else word) for word in name.split("_")]
     first = words[0] if words[0] in _OWN.values() else words[0][:1].upper() + words[0][1:]
-    return " ".join([first, *words[1:]]) + colon + group
+    return " ".join([first, *words[1:]]) + behind + whose
 
 
 def _row(view: View, split: str, metric: str) -> Mapping[str, Any] | None:
@@ -180,7 +184,13 @@ def interval_words(row: Mapping[str, Any]) -> str:
     """``0.983 (95 % interval 0.964 to 0.996)``."""
     if row["value"] is None or not np.isfinite(row["value"]):
         return "not defined"
-    return f"{short(row['value'])} (95 % interval {short(row['value_low'])} to {short(row['value_high'])})"
+    return interval_of(row["value"], row["value_low"], row["value_high"])
+
+
+def interval_of(value: float, low: float, high: float) -> str:
+    """The same of three figures."""
+    said, *ends = alike(value, low, high)
+    return f"{said} (95 % interval {ends[0]} to {ends[1]})"
 
 
 def perfect_words(row: Mapping[str, Any]) -> str:
@@ -196,6 +206,14 @@ def short(value: float) -> str:
     if 0 < abs(value) < 0.0095:
         return number(float(f"{value:.2g}"))
     return f"{value:.3f}".replace("-0.000", "0.000") if abs(value) < 10 else f"{value:.4g}"
+
+
+def alike(*values: float) -> list[str]:
+    """Figures that stand in one sentence, with as many decimals each as ``short`` gives the largest."""
+    finite = [v for v in values if v is not None and np.isfinite(v)]
+    _, _, decimals = short(max(finite, key=abs)).partition(".") if finite else ("", "", "")
+    said = [short(v) if v not in finite else f"{v:.{len(decimals)}f}" for v in values]
+    return [text.removeprefix("-") if not text.strip("-0.") else text for text in said]
 
 
 def cell(value: Any) -> str:
@@ -275,6 +293,10 @@ def _component_words(view: View) -> Iterator[Sentence]:
     if split is None:
         return
     own, ratio = _row(view, split, "pca_mse"), _row(view, split, "error_over_pca")
+    if ratio["value"] > _NOTHING:
+        text = "PCA with as many components misses nothing: a code of so many numbers has nothing to leave out. "
+        yield Sentence("warning", f"{text}Take one of fewer, such as --model autoencoder:conv-32-8.")
+        return
     text = f"PCA with as many components misses {interval_words(own)}; the error over PCA's is {interval_words(ratio)}"
     yield Sentence("fact", f"{text}, where below 1 the network does better.")
     if ratio["value_low"] >= 1:
@@ -296,15 +318,14 @@ def _heart_words(view: View) -> Iterator[Sentence]:
         return
     other = _row(view, found["split"], primary)
     where = {"val": "validation", "test": "the test items"}[found["split"]]
-    begin = f"On the very items it learnt from it has {short(train['value'])}, on {where} {short(other['value'])}"
-    between = f"{short(found['value'])} (95 % interval {short(found['value_low'])} to {short(found['value_high'])})"
+    learnt, new = alike(train["value"], other["value"])
+    begin = f"On the very items it learnt from it has {learnt}, on {where} {new}"
+    between = interval_words(found)
     if view.options.get("leaks", {}).get(found["split"], 0) > MOST_LEAKS * other["items"]:
         return  # both are what it learnt from, and their gap says nothing
     if found["value_high"] < 0:
-        text = (
-            f"better where it did not learn, by {short(-found['value'])} (95 % interval {short(-found['value_high'])}"
-        )
-        text = f"{text} to {short(-found['value_low'])})"
+        by = interval_of(-found["value"], -found["value_high"], -found["value_low"])
+        text = f"better where it did not learn, by {by}"
         yield Sentence("fact", f"{begin}: {text}. Those items may be easier; nothing shows that it learnt by heart.")
         return
     if not found["value_low"] > 0:

@@ -157,9 +157,9 @@ def _flags(data: Dataset, column: str | None, wanted: tuple[tuple[str, ...], boo
             "no column says which items are normal", where=data.source, cure="name one with label= (--label)"
         )
     names, mean_normal = wanted
-    cells = np.array(data.columns[column])
+    cells = data.columns[column]
     for name in names:
         if name not in cells:
             cure = near(name, sorted(set(cells)))
             raise BadInput(f"column {column!r} has no class {name!r}", where=data.source, cure=cure)
-    return np.isin(cells, names) == mean_normal
+    return np.isin(np.array(cells), names) == mean_normal
