@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pellucid.core.types import Sample
+from pellucid.core.types import Frame, Sample
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset
 from pellucid.models.inputs import InputSpec
@@ -24,13 +24,15 @@ class Store:
     """The inputs of a data set at the size that the network is fed, in memory where they fit.
 
     Pixels are kept as bytes, which loses nothing: they are bytes after resizing too. What is not there (``put`` was not
-    called for it, or there was no room) is read when it is asked for.
+    called for it, or there was no room) is read when it is asked for. frames: of each item that was put the part of the
+    picture that enters the network.
     """
 
     def __init__(self, data: Dataset, spec: InputSpec):
         self.data, self.spec = data, spec
         self._kept: Tensor | None = None
         self._there = np.zeros(len(data), bool)
+        self.frames: dict[int, Frame] = {}
         kind = torch.float32 if spec.is_matrix else torch.uint8
         wanted = len(data) * int(np.prod(spec.shape)) * (4 if spec.is_matrix else 1)
         if wanted <= SHARE * free_bytes(torch.device("cpu")):
@@ -39,6 +41,7 @@ class Store:
     def put(self, i: int, sample: Sample) -> None:
         """Keep item ``i``, which has just been read. Raises BadInput for what the network cannot be fed."""
         raw = self._raw(sample)
+        self.frames[i] = self.spec.frame(*sample.array.shape[:2])
         if self._kept is not None:
             self._kept[i] = raw
             self._there[i] = True

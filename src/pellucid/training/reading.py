@@ -58,17 +58,16 @@ def read_all(data: Dataset, network: Network, shown: int, small: Callable[[Sampl
     if not count:
         raise BadInput("no input was given", cure="pass at least one")
     places = np.unique(np.linspace(0, count - 1, min(shown, count)).round().astype(int)).tolist()
-    store, frames, sheet = Store(data, spec), dict[int, Frame](), dict.fromkeys(places, np.empty(0))
+    store, sheet = Store(data, spec), dict.fromkeys(places, np.empty(0))
 
     def put(i: int, sample: Sample) -> None:
         store.put(i, sample)
-        frames[i] = spec.frame(*sample.array.shape[:2])
         if i in sheet:
             sheet[i] = small(sample)
 
     problems = inspect(data, None, (), each=put)
     if sum(problem.fatal for problem in problems) == 1:  # which has a cure of its own when it is read alone
-        for i in set(range(count)) - set(frames):
+        for i in set(range(count)) - set(store.frames):
             put(i, as_sample(data[i]))
     notes = raise_or_warn(problems, data.source)
-    return Given(network, data, store, tuple(frames[i] for i in range(count)), sheet, notes)
+    return Given(network, data, store, tuple(store.frames[i] for i in range(count)), sheet, notes)

@@ -112,18 +112,18 @@ def scenes_of(run: Run, data: Dataset, split: str | None) -> Scenes:
         cure = f"pass a data set with {learns} (see docs/{task.kind}.md)"
         raise BadInput(f"the data tell of no {learns}", where=data.source, cure=cure)
     chosen = choose(run, data, split)
-    targets = scene_targets(task, data, chosen.rows, network.input, learns)
-    there = known(targets.numpy())
-    rows = chosen.rows[there]
-    if not len(rows):
+    asked = data.take(chosen.rows.tolist())
+    store = Store(asked, network.input)
+    problems = (*data.problems, *inspect(asked, None, (), each=store.put, needs=(learns,)))
+    found = raise_or_warn(problems, data.source)
+    targets = scene_targets(task, asked, range(len(asked)), network.input, learns, frames=store.frames)
+    there = np.flatnonzero(known(targets.numpy()))
+    if not len(there):
         what = f"of none of these pictures the {learns} are known"
         raise BadInput(what, where=data.source, cure=f"pass pictures whose {learns} are known")
-    items = data.take(rows.tolist())
-    store = Store(items, network.input)
-    problems = (*data.problems, *inspect(items, None, (), each=store.put, needs=(learns,)))
-    found = raise_or_warn(problems, data.source)
-    examples = Examples(store, np.arange(len(rows)), targets[torch.from_numpy(there)])
-    return Scenes(run, task, network, items, examples, chosen, int((~there).sum()), (*chosen.notes, *found))
+    examples, items = Examples(store, there, targets[torch.from_numpy(there)]), asked.take(there.tolist())
+    skipped = len(asked) - len(there)
+    return Scenes(run, task, network, items, examples, chosen, skipped, (*chosen.notes, *found))
 
 
 def _ends(constant: Interval) -> dict[str, float]:
