@@ -11,9 +11,9 @@ import pytest
 import pellucid
 from pellucid.evaluation.truth.hand import hand_weighted
 from pellucid.prove.judge import evaluate_explanations
-from pellucid.report.explanations_page import may, may_not, write_explanations
+from pellucid.report.explanations_page import WIDEST, may, may_not, parts, write_explanations
 from pellucid.report.figures import as_png
-from pellucid.report.leaderboard import STANDINGS, columns, lines
+from pellucid.report.leaderboard import STANDINGS, Column, columns, lines
 from pellucid.report.look import figure_of
 from pellucid.report.run import Run
 
@@ -65,6 +65,29 @@ def test_without_truth_scores_the_page_says_that_nothing_was_compared_with_the_t
     other = view.__class__(**{**view.__dict__, "options": {**view.options, "groups": ("faithfulness",) * 4}})
     assert any("cannot be rendered again" in told for told in may_not(other))
     assert not any("randomisation" in told for told in may(other))
+
+
+@pytest.mark.parametrize(
+    ("counts", "wide"),
+    [
+        ((2, 1, 0, 1), [4]),
+        ((4, 6, 1, 4), [11, 4]),
+        ((4, 6, 2, 2), [10, 4]),
+        ((12, 1, 0, 0), [6, 7]),
+        ((0, 0, 0, 0), []),
+    ],
+)
+def test_many_scores_are_several_tables_of_whole_groups(counts, wide):
+    groups = [
+        g
+        for g, n in zip(("truth", "faithfulness", "robustness", "randomisation"), counts, strict=True)
+        for _ in range(n)
+    ]
+    shown = [Column(f"score {i}", "", group, "higher", "", i) for i, group in enumerate(groups)]
+    found = [shown[part] for part in parts(shown)]
+    assert [len(own) for own in found] == wide
+    assert [column for own in found for column in own] == shown
+    assert all(len(own) <= WIDEST for own in found)
 
 
 def test_the_figure_is_as_wide_as_its_scores(view):

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from pellucid.core.listed import listed
 from pellucid.core.types import View
 from pellucid.report import pictures
-from pellucid.report.leaderboard import GROUPS, STANDINGS, Line, columns, lines
+from pellucid.report.leaderboard import GROUPS, STANDINGS, Column, Line, columns, lines
 from pellucid.report.looks.evaluate_explanations import case_overlays
 from pellucid.report.run import Run
 from pellucid.report.view_page import Attached, write_view
+
+#: Scores that a page of 1400 pixels shows beside each other without being moved sideways.
+WIDEST = 11
 
 #: Pixels of the longer side of a case's picture.
 _SIDE = 160
@@ -37,8 +42,7 @@ def write_explanations(
         template="truth.html.j2",
         styles="report.css view.css truth.css",
         lines=found,
-        columns=shown,
-        groups=[(GROUPS[g], n) for g, n in Counter(c.group for c in shown).items()],
+        boards=[_board(shown[part]) | {"part": part} for part in parts(shown)],
         standings=[(key, text) for key, text in STANDINGS.items() if key in there],
         says=STANDINGS,
         meanings=list(names.values()),
@@ -47,6 +51,28 @@ def write_explanations(
         may_not=may_not(view),
         **own,
     )
+
+
+def parts(shown: Sequence[Column]) -> list[slice]:
+    """The scores as tables that fit onto the page side by side: whole groups as long as there is room."""
+    found: list[slice] = []
+    start = 0
+    for count in Counter(c.group for c in shown).values():
+        if found and start + count - found[-1].start <= WIDEST:
+            found[-1] = slice(found[-1].start, start + count)
+        else:
+            pieces = -(-count // WIDEST)
+            ends = [start + count * i // pieces for i in range(pieces + 1)]
+            found += [slice(a, b) for a, b in pairwise(ends)]
+        start += count
+    return found
+
+
+def _board(shown: Sequence[Column]) -> dict[str, Any]:
+    """The headings of one table."""
+    counts = Counter(c.group for c in shown)
+    names = [GROUPS[group] for group in counts]
+    return {"title": listed(names), "groups": list(zip(names, counts.values(), strict=True)), "columns": shown}
 
 
 def _card(view: View, line: Line) -> dict[str, Any]:
