@@ -132,6 +132,7 @@ def test_a_recipe_of_ones_own(call: object) -> None:
     ("ask", "word"),
     [
         (["aple"], "apple"),
+        (["--list"], "there is no --list; leave it away: pellucid make alone lists the objects"),
         (["--dataset"], "name an object: apple"),
         (["--count", "1"], "name an object: apple"),
         (["--out", "there", "--json"], "name an object: apple"),

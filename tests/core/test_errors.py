@@ -47,7 +47,11 @@ NEAR = [
     ("zzz", ["a", "b"], "known are 'a', 'b'"),
     ("foo", ["flip", "shift", "zoom"], "known are 'flip', 'shift', 'zoom'"),
     ("zzz", [], "none is known"),
-    ("zzz", [f"name{i}" for i in range(21)], "none of the 21 known names is near it"),
+    (
+        "zzz",
+        [f"name{i}" for i in range(21)],
+        "none of the 21 known names is near it: " + ", ".join(f"'name{i}'" for i in range(7)) + " and 14 more",
+    ),
     ("", ["a"], "known are 'a'"),
 ]
 

@@ -36,13 +36,20 @@ class RangeCommand(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         own = {flag for p in self.params for flag in (*p.opts, *p.secondary_opts)} | {"--help", "-h", "--"}
-        rest, flags = take_flags(args, own, lambda flag, own: flag.removeprefix("--").replace("-", "_"))
+        rest, flags = take_flags(args, own, _range_of)
         ctx.meta["ranges"], ctx.meta["own"] = flags, own
         return super().parse_args(ctx, rest)
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
         self.epilog = "Ranges, each a flag:\n\n" + "\n\n".join([*(_told(r) for r in _registered()), _view()])
         super().format_help(ctx, formatter)
+
+
+def _range_of(flag: str, own: set[str]) -> str:
+    """The range that a flag sets; which ones an object has is known when it is."""
+    if flag == "--list":
+        raise BadInput("there is no --list", cure="leave it away: pellucid make alone lists the objects")
+    return flag.removeprefix("--").replace("-", "_")
 
 
 def add_to(app: typer.Typer) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from pellucid.core.listed import listed
+
 
 class PellucidError(Exception):
     """Something failed that is not the caller's mistake. The command line exits with 1."""
@@ -41,9 +43,12 @@ def _rebuild(kind: type[PellucidError], what: str, where: str, cure: str) -> Pel
 #: So few names are all told sooner than a faint likeness.
 _FEW = 12
 
+#: So many are named where there are too many to name all.
+_LISTED = 8
+
 
 def near(name: str, known: Iterable[str], *, most: int = 3) -> str:
-    """A cure for a mistyped name: the names that are near it, or all, or how many there are."""
+    """A cure for a mistyped name: the names that are near it, or all, or the first of them and how many more."""
     known = list(known)
     by_lower = {k.lower(): k for k in reversed(known)}
     words = [k for k in by_lower if len(name) > 2 and name.lower() in k.replace("_", " ").replace(".", " ").split()]
@@ -55,4 +60,4 @@ def near(name: str, known: Iterable[str], *, most: int = 3) -> str:
         return "did you mean " + " or ".join(repr(by_lower[f]) for f in found[:most]) + "?"
     if len(known) <= 20:
         return "known are " + ", ".join(map(repr, known)) if known else "none is known"
-    return f"none of the {len(known)} known names is near it"
+    return f"none of the {len(known)} known names is near it: {listed([repr(k) for k in known], _LISTED)}"

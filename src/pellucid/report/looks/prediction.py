@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from matplotlib.figure import Figure
 
@@ -22,6 +23,17 @@ COLUMNS = {
     "otherwise": "Otherwise",
     "otherwise_probability": "Probability ",
 }
+
+
+def _probability(value: Any) -> str:
+    """Three decimals; of what is all but certain that it is so."""
+    if value is None:
+        return "–"
+    return "> 0.999" if 0.9995 <= value < 1 else "< 0.001" if 0 < value < 0.0005 else f"{value:.3f}"
+
+
+#: How a column's cells are told, where that is not as any figure.
+CELLS: dict[str, Callable[[Any], str]] = dict.fromkeys(("probability", "otherwise_probability"), _probability)
 
 #: Decisions that are counted in words.
 _COUNTED = 12
