@@ -13,6 +13,7 @@ import pellucid
 from pellucid.core.types import View
 from pellucid.report.figures import as_png
 from pellucid.report.look import look_of
+from pellucid.report.looks.run import alike, metric_name
 from pellucid.report.run_page import write_run
 from pellucid.report.words import Sentence
 
@@ -129,9 +130,29 @@ def test_a_loss_that_still_falls_asks_for_more_epochs() -> None:
     assert "Try --epochs" not in told(done)  # what is learnt from may fall for ever
 
 
+def test_figures_of_one_sentence_have_the_same_decimals() -> None:
+    assert alike(0.045, 0.009, 0.08) == ["0.045", "0.009", "0.080"]
+    assert alike(9.984, 8.1, 12.31) == ["9.98", "8.10", "12.31"]
+    assert alike(0.004, 0.0013, 0.0082) == ["0.0040", "0.0013", "0.0082"]
+    assert alike(-0.0001, -0.3, 0.2) == ["0.000", "-0.300", "0.200"]
+    assert alike(0.5, float("nan")) == ["0.500", "nan"]
+
+
+def test_names_of_metrics() -> None:
+    names = ("r2", "r2 of a_b", "mae of x", "mean_iou", "f1:left", "balanced_accuracy")
+    assert [metric_name(name) for name in names] == [
+        "R²",
+        "R² of a_b",
+        "MAE of x",
+        "Mean IoU",
+        "F1:left",
+        "Balanced accuracy",
+    ]
+
+
 def test_better_on_new_items_is_no_chance_and_no_harm() -> None:
     text = told(view(train=0.9, val=0.945, gap=(-0.045, -0.08, -0.009)))
-    assert "better where it did not learn, by 0.045 (95 % interval 0.009 to 0.080)" in text.replace("0.0090", "0.009")
+    assert "better where it did not learn, by 0.045 (95 % interval 0.009 to 0.080)" in text
     assert "may be chance" not in text
 
 

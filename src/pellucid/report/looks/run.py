@@ -169,7 +169,7 @@ _OWN = {"iou": "IoU", "r2": "R²", "map": "mAP", "map50": "mAP50"}
 
 
 def metric_name(metric: str) -> str:
-    """``mean_accuracy`` as one says it at the beginning of a sentence; so are names with a group or a column behind them."""
+    """``mean_accuracy`` as one says it at the beginning of a sentence; a group or a column behind it stays as it is."""
     name, behind, whose = re.match(r"(.*?)(:| of |$)(.*)", metric, re.DOTALL).groups()  # type: ignore[union-attr]
     words = [_OWN.get(word, word.upper() if word in _LETTERS else word) for word in name.split("_")]
     first = words[0] if words[0] in _OWN.values() else words[0][:1].upper() + words[0][1:]
