@@ -279,16 +279,16 @@ CLOTHES = Path(os.environ.get("FASHION_MNIST", "/usr/share/datasets/fashion-mnis
     not CLOTHES.is_dir(), reason="Fashion-MNIST is not installed (apt-get install dataset-fashion-mnist)"
 )
 def test_a_linear_probe_rises_above_the_network_as_it_began(tmp_path: Path) -> None:
-    """Fashion-MNIST, 20 000 pictures, two epochs; asked of 5 000 pictures that nobody learnt from.
+    """Fashion-MNIST, 20 000 pictures, six epochs; asked of 5 000 pictures that nobody learnt from.
 
-    Of five seeds this one lies in the middle (benchmarks/contrast.py): 0.608 → 0.752.
+    Of ten seeds this one lies in the middle (benchmarks/contrast.py): 0.598 → 0.753.
     """
     every = pellucid.dataset(CLOTHES)
     split, generator = np.array(every.split), np.random.default_rng(0)
     wanted = [(n, count) for n, count in (("train", 20000), ("val", 2000), ("test", 5000)) if (split == n).any()]
     rows = [generator.permutation(np.flatnonzero(split == name))[:count] for name, count in wanted]
     data = every.take(np.sort(np.concatenate(rows)))
-    choices = {"task": "contrastive", "model": "small_cnn:4", "epochs": 2, "batch": 64, "lr": 0.01, "seed": 3}
+    choices = {"task": "contrastive", "model": "small_cnn:4", "epochs": 6, "batch": 128, "lr": 0.01, "seed": 21}
     options = {"views": "crop,flip,colour", "smallest": 0.3, "strength": 1.0, "temperature": 0.1}
     run = pellucid.train(data, out=tmp_path / "run", options=options, **choices)
     gains = pellucid.evaluate(run, data).options["differences"]
