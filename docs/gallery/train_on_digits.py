@@ -24,7 +24,8 @@ for row in view.table:
 
 figures = [run.show(), view.show(), mistakes_figure(view)]  # a network without a mistake has none to show
 sheets = [Image.open(BytesIO(as_png(f))).convert("RGB") for f in figures if f is not None]
-whole = Image.new("RGB", (max(s.width for s in sheets), sum(s.height for s in sheets)), "white")
+gap = 36
+whole = Image.new("RGB", (max(s.width for s in sheets), sum(s.height + gap for s in sheets) - gap), "white")
 for i, sheet in enumerate(sheets):
-    whole.paste(sheet, (0, sum(s.height for s in sheets[:i])))
+    whole.paste(sheet, (0, sum(s.height + gap for s in sheets[:i])))
 whole.quantize(128).save("train.png")
