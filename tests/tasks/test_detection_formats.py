@@ -76,9 +76,35 @@ def test_boards_of_a_format_go_through_all_commands(
     if items:
         assert trained["options"]["items"]["val"] == items, "the format's own splits are kept"
     judged = said("evaluate", run, "--out", tmp_path / "judged")
+    page = (tmp_path / "judged" / "index.html").read_text(encoding="utf-8")
+    assert all(word in page for word in ("What each level is for", "AP, overlap 0.5", "Lost without it"))
     found = {row["metric"]: row for row in judged["table"]}
     assert found["map50"]["baseline_low"] <= found["map50"]["baseline"] <= found["map50"]["baseline_high"]
     assert sorted(judged["options"]["kinds"]) == sorted(KINDS)
     picture = next((tmp_path / "data").rglob("*.png"))
     seen = said("predict", run, picture, "--out", tmp_path / "seen")
     assert all(0 <= row["x0"] <= row["x1"] <= SIDE for row in seen["table"])
+
+
+def test_crowds_go_through_training_and_evaluation(
+    made: list[Board], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    source = as_coco(made, tmp_path / "data")
+    told = json.loads(source.read_text(encoding="utf-8"))
+    told["categories"].append({"id": 30, "name": "heap"})
+    for i in range(len(made)):  # one of a kind that is taught, and one that there are only heaps of
+        crowd = {"image_id": 100 + i, "iscrowd": 1, "bbox": [0, 0, SIDE, SIDE // 2]}
+        told["annotations"] += [crowd | {"id": 900 + 2 * i + k, "category_id": c} for k, c in enumerate((10, 30))]
+    source.write_text(json.dumps(told), encoding="utf-8")
+    code, out, err = call(monkeypatch, capfd, "train", source, *QUICK, "--out", tmp_path / "run", "--json")
+    assert code == 0, err
+    boxes = sum(row[s] for row in json.loads(out)["classes"] for s in ("train", "val", "test"))
+    assert boxes == sum(len(each.kinds) for each in made)
+    words = ["evaluate", tmp_path / "run", "--split", "all", "--out", tmp_path / "judged", "--json"]
+    code, out, err = call(monkeypatch, capfd, *words)
+    assert code == 0, err
+    options = json.loads(out)["options"]
+    assert sorted(options["kinds"]) == sorted(KINDS)
+    assert options["boxes"] == boxes
+    assert all(case["unasked"] == [[0, 0, SIDE, SIDE // 2]] * 2 for case in options["cases"])
+    assert (tmp_path / "judged" / "mistakes.png").exists()

@@ -19,7 +19,7 @@ from pellucid.attribution.target import resolve
 from pellucid.cli.main import app
 from pellucid.core.errors import BadInput
 from pellucid.data.batches import as_sample
-from pellucid.data.dataset import Boxes, Dataset, Stack
+from pellucid.data.dataset import Boxes, Dataset, Problem, Stack
 from pellucid.models.grid import STRIDES
 from pellucid.models.prepare import untouched
 from pellucid.report.look import figure_of, look_of
@@ -118,6 +118,8 @@ def test_boxes_are_in_the_pixels_of_the_picture_that_was_given(
             wanted = np.clip(own["edges"], 0, 32) * np.array(scale)
             np.testing.assert_allclose([row[k] for k in ("x0", "y0", "x1", "y1")], wanted, atol=0.01)
             assert row["kind"] == run.task.classes[own["class"]]
+        said = " ".join(s.text for s in look_of(view.kind).words(view))
+        assert ", in 1 of 1 picture." in said
         assert figure_of(view) is not None
 
 
@@ -198,6 +200,9 @@ def test_data_without_boxes_are_told() -> None:
     with pytest.raises(BadInput, match="tell of no boxes"):
         prepare(dataclasses.replace(given, boxes=None), Plan.of(CHOICES))
     nothing = tuple(Boxes(np.empty((0, 4)), ()) for _ in range(12))
+    faulty = dataclasses.replace(given, boxes=nothing, problems=(Problem("a.json, annotation 1", "no category 7"),))
+    with pytest.raises(BadInput, match=r"no picture has a box; a\.json, annotation 1: no category 7"):
+        prepare(faulty, Plan.of(CHOICES))
     with pytest.raises(BadInput, match="no picture has a box"):
         prepare(dataclasses.replace(given, boxes=nothing), Plan.of(CHOICES))
 

@@ -29,6 +29,10 @@ CLASSES = {
     "average_precision_low": "95 % from",
     "average_precision_high": "to",
     "threshold": "Threshold",
+    "ap50": "AP, overlap 0.5",
+    "ap50_low": "95 % from",
+    "ap50_high": "to",
+    "ap": "AP, 0.5 to 0.95",
     "share": "Of all pixels",
     "dice": "Dice",
     "dice_low": "95 % from",
@@ -43,6 +47,20 @@ CLASSES = {
     "distance_high": "to",
     "count_mae": "Miscounted by",
     "density_mae": "by the integral",
+}
+
+#: Headings of a detector's levels.
+LEVELS = {
+    "level": "Level",
+    "right": "True boxes that it finds",
+    "share": "of all found",
+    "side": "Their median side, px",
+    "alone": "mAP50, it alone",
+    "alone_low": "95 % from",
+    "alone_high": "to",
+    "lost": "Lost without it",
+    "lost_low": "95 % from",
+    "lost_high": "to",
 }
 
 CONFUSED = {"group": "Group", "truth": "Is", "decision": "Said", "items": "Items", "pixels": "Pixels", "of": "Of"}
@@ -60,6 +78,7 @@ def write_evaluation(
         attached = [*attached, Attached("mistakes.png", told)]
     tables = [
         _table("A row a class, with 95 % bootstrap intervals", view.options["classes"], CLASSES),
+        _table("What each level is for", view.options.get("levels", ()), LEVELS),
         _table("What is confused most often", view.options["confused"], CONFUSED),
     ]
     return write_view(

@@ -202,6 +202,10 @@ def scene_vocabulary(data: Dataset, learns: Learns, training: Sequence[int]) -> 
     if learns == "boxes":
         boxes = [b for b in data.boxes or () if b is not None]
         kinds = in_order({kind for b in boxes for kind, one in zip(b.kinds, b.single(), strict=True) if one})
+        if not kinds:
+            first = next((f"; {p.where}: {p.what}" for p in data.problems), "")
+            cure = "pass pictures with boxes (see docs/detection.md)"
+            raise BadInput(f"no picture has a box{first}", where=data.source, cure=cure)
         most = max((len(b.kinds) for b in boxes), default=0)
         return Vocabulary({"box": kinds}, known, most=most, sizes=_sizes(data, training))
     named = [kinds for kinds in data.point_kinds or () if kinds is not None]

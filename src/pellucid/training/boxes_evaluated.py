@@ -15,6 +15,7 @@ from pellucid.features.resampling import Interval
 from pellucid.models.grid import STRIDES
 from pellucid.tasks.detecting import scores
 from pellucid.tasks.detecting.candidates import CLASS, EDGE, LEVEL, SCORE
+from pellucid.tasks.detecting.truth import unasked
 from pellucid.tasks.task import Task
 from pellucid.training.runs import Run
 from pellucid.training.scenes_evaluated import Scenes, scenes_of
@@ -26,7 +27,7 @@ def evaluate(run: Run, data: Dataset, *, split: str | None, cases: int, seed: in
     Gives a row a metric; ``options["classes"]`` a row a class; ``options["levels"]`` a row a level: what it finds
     alone, and what is lost without it. true, found, wrong [sample, class]: how many boxes are there, are found and
     true, are found and not. ``options["cases"]``: the worst pictures, which ``pictures`` shows as the network sees
-    them, with the boxes that are true and those that were found.
+    them, with the boxes that are true, those that were found, and those that nobody asks for.
     """
     began = time.perf_counter()
     scenes = scenes_of(run, data, split)
@@ -120,11 +121,13 @@ def _case(it: _Answered, i: int) -> dict[str, Any]:
     true = scores.true_of(it.own[i])
     rows = scores.found_of(it.own[i])
     rows = rows[(rows[:, CLASS] >= 0) & (rows[:, SCORE] >= it.threshold)]
+    target = it.scenes.examples.targets[i : i + 1]
     return {
         "item": i,
         "name": it.scenes.items.items.name(i),
         "said": it.task.say(it.decisions[i]),
         "true": [[int(t[CLASS]), *t[EDGE].tolist()] for t in true if t[CLASS] >= 0],
+        "unasked": target[:, 1:][unasked(target)][:, :4].tolist(),
         "found": [
             [int(r[CLASS]), *r[EDGE].tolist(), float(r[SCORE]), bool(hit), int(r[LEVEL])]
             for r, hit in zip(rows, scores.right(rows), strict=True)

@@ -11,6 +11,9 @@ from pellucid.tasks.task import in_order
 from pellucid.training.scoring import known
 from pellucid.training.setup import Setup
 
+#: What is told of places in pictures, by the task that learns it.
+_PLACES = {"segmentation": "mask", "keypoints": "point", "detection": "box"}
+
 
 def census(setup: Setup) -> tuple[dict[str, Any], ...]:
     """A row a class, tag or column of numbers: its label, what it is, and how many items of each split have it."""
@@ -48,7 +51,7 @@ def _rows(setup: Setup, splits: dict[str, np.ndarray]) -> Iterator[dict[str, Any
             yield _row(labels[0], name, {s: int((t == number).sum()) for s, t in splits.items()})
     missing = {s: int((~known(t)).sum()) for s, t in splits.items()}
     if any(missing.values()):
-        yield _row(", ".join(labels), "no label", missing)
+        yield _row(", ".join(labels) or _PLACES.get(task.kind, ""), "no label", missing)
 
 
 def _of_column(setup: Setup, columns: Sequence[str]) -> Iterator[dict[str, Any]]:

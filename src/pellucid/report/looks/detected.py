@@ -49,11 +49,9 @@ def words(view: View) -> list[Sentence]:
 def _count_words(view: View) -> Iterator[Sentence]:
     count, found = view.options["pictures"], view["count"]
     for place, name in enumerate(view.options["kinds"]):
-        text = f"{quoted(name)}: {whole(int(found[:, place].sum()))} in {whole(count)}"
-        text += (
-            f" {'picture' if count == 1 else 'pictures'}, {whole(int((found[:, place] > 0).sum()))} of which show any"
-        )
-        yield Sentence("fact", f"{text}.")
+        there, showing = int(found[:, place].sum()), int((found[:, place] > 0).sum())
+        told = f"{whole(there)}, in {whole(showing)} of {whole(count)} {'picture' if count == 1 else 'pictures'}"
+        yield Sentence("fact", f"{quoted(name)}: {told if there else 'none'}.")
     empty = int((found.sum(1) == 0).sum())
     if empty:
         yield Sentence("fact", f"In {whole(empty)} of {whole(count)} nothing was found.")

@@ -134,9 +134,12 @@ def mistakes_figure(view: View) -> Figure | None:
     cases = view.options["cases"]
     if not cases or view.pictures is None:
         return None
-    sides = [[framed(view.pictures[i], case["true"], case["found"])] for i, case in enumerate(cases)]
+    sides = [
+        [framed(view.pictures[i], case["true"], case["found"], case.get("unasked", ()))] for i, case in enumerate(cases)
+    ]
     cards = [{"name": case["name"], "lines": [case["said"]]} for case in cases]
     told = f"The worst {len(cases)} pictures. Dashed is where something is, solid where it was found"
+    told += "; hatched is not asked for" if any(case.get("unasked") for case in cases) else ""
     return cards_figure(sides, cards, ("",), view.options["kinds"], told)
 
 
@@ -175,11 +178,12 @@ def _level_words(view: View) -> Iterator[Sentence]:
             continue
         between = f"(95 % interval {short(low)} to {short(high)})"
         if low > 0:
-            text = f"Without {row['level']} mAP falls by {short(lost)} {between}: it is needed"
+            text = f"Without {row['level']} mAP50 falls by {short(lost)} {between}: it is needed"
         elif high < 0:
-            text = f"Without {row['level']} mAP falls by {short(lost)} {between}, which is to say it rises: it can go"
+            between = f"(95 % interval {short(-high)} to {short(-low)})"
+            text = f"Without {row['level']} mAP50 rises by {short(-lost)} {between}: it can go"
         else:
-            text = f"Without {row['level']} alone mAP falls by {short(lost)}, no more than chance {between}: as far as"
+            text = f"Without {row['level']} alone mAP50 loses {short(lost)}, no more than chance {between}: as far as"
             text += " these pictures tell it can go, as long as the others stay"
         yield Sentence("fact", f"{text}.")
 
