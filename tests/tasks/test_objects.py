@@ -68,3 +68,24 @@ def test_what_has_no_neck_is_one() -> None:
     rows, columns = np.mgrid[:120, :120]
     ellipse = ((columns - 60) / 40) ** 2 + ((rows - 60) / 12) ** 2 < 1
     assert CUT.numbered(ellipse).max() == 1
+
+
+@pytest.mark.parametrize("width", [5, 8, 12])
+@pytest.mark.parametrize("slant", [0.05, 0.1, 0.2, 0.3, 0.5, 1.0])
+def test_the_steps_of_a_slanted_edge_are_no_necks(slant: float, width: int) -> None:
+    rows, columns = np.mgrid[:120, :120] + 0.5 - 60
+    along, across = columns + slant * rows, rows - slant * columns
+    length = np.hypot(1, slant)
+    bar = (abs(along) <= 45 * length) & (abs(across) <= width / 2 * length)
+    assert CUT.numbered(bar).max() == 1
+
+
+def test_a_ring_has_no_neck() -> None:
+    rows, columns = np.mgrid[:120, :120] + 0.5 - 60
+    assert CUT.numbered(abs(np.hypot(columns, rows) - 40) <= 5).max() == 1
+
+
+def test_a_part_without_a_peak_is_one_object() -> None:
+    specks = np.zeros((40, 40), bool)
+    specks[2, 2] = specks[10, 10:12] = specks[30, 5:8] = True
+    assert CUT.numbered(specks).max() == 3
