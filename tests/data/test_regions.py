@@ -95,6 +95,14 @@ def test_numbers_that_count_objects_are_refused(tmp_path: Path) -> None:
         regions_of(data, [0])
 
 
+def test_masks_that_each_begin_anew_are_numbers_of_objects(tmp_path: Path) -> None:
+    anew = [np.array([[0, *range(1, 2 + i % 5)]]) for i in range(12)]
+    with pytest.raises(BadInput, match="from 1 on without a gap, to 1 here and 5 there, as objects are numbered; num"):
+        regions_of(masked(tmp_path, *[np.pad(a, ((0, 0), (0, 6 - a.size))) for a in anew]), range(12))
+    kinds = [np.array([[0, 1, 2]]), np.array([[0, 3, 4]]), np.array([[1, 0, 5]])] * 4
+    assert regions_of(masked(tmp_path, *kinds), range(12)).numbers == (0, 1, 2, 3, 4, 5)
+
+
 def test_what_is_left_over() -> None:
     assert rest_of(("outside", "lung")) == 0
     assert rest_of(("road", "sky", "Background")) == 2

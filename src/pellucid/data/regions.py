@@ -31,6 +31,14 @@ COUNTED = 500
 #: More numbers than these are names of objects rather than kinds, unless somebody calls them kinds.
 MOST_UNNAMED, MOST = 64, 255
 
+#: Of fewer masks nothing is said of how they are numbered.
+FEW = 10
+
+_ONE_A_KIND = (
+    "number the pixels by what they show, not by which object they are of (1 for every cell); or name the numbers in "
+    "a labels.json beside the table"
+)
+
 
 @dataclass(frozen=True)
 class Regions:
@@ -51,13 +59,14 @@ def regions_of(data: Dataset, training: Sequence[int]) -> Regions:
     if data.masks is None:
         return _of_outlines(data, training)
     known = [i for i in training if data.masks[i]]
-    counted: Counter[int] = Counter()
-    for i in track(known[:COUNTED] if data.mask_names else known, "counting the masks' pixels"):
-        counted.update(_numbers(data.masks[i]))
+    looked = known[:COUNTED] if data.mask_names else known
+    each = [_numbers(data.masks[i]) for i in track(looked, "counting the masks' pixels")]
+    counted = sum(each, Counter[int]())
     if data.mask_names:
-        names = _named(data, counted, known[:COUNTED])
+        names = _named(data, counted, looked)
     else:
-        names = _names_for(_all_numbers(data, counted, known), data.source)
+        _refuse_objects(each, data.source)
+        names = _names_for(_all_numbers(data, counted, looked), data.source)
     names = names if 0 in names or rest_of(tuple(names.values())) is not None else {0: REST[0], **names}
     numbers = tuple(sorted(names))
     return Regions(tuple(names[n] for n in numbers), numbers, tuple(counted[n] for n in numbers))
@@ -95,6 +104,16 @@ def _named(data: Dataset, counted: Counter[int], known: Sequence[int]) -> dict[i
     raise BadInput(what, where=data.source, cure="number the pixels as labels.json, classes.json or classes.txt says")
 
 
+def _refuse_objects(masks: Sequence[Counter[int]], where: str) -> None:
+    """Numbers that every mask begins anew at 1 and has no gap in, here few and there many, are those of objects."""
+    own = [sorted(set(mask) - {0, UNJUDGED}) for mask in masks]
+    counts = {len(numbers) for numbers in own if numbers}
+    if len(masks) < FEW or len(counts) < 4 or any(numbers != list(range(1, len(numbers) + 1)) for numbers in own):
+        return
+    what = f"each mask numbers its pixels from 1 on without a gap, to {min(counts)} here and {max(counts)} there"
+    raise BadInput(f"{what}, as objects are numbered", where=where, cure=_ONE_A_KIND)
+
+
 def _names_for(numbers: set[int], where: str) -> dict[int, str]:
     """Names where nobody gave any."""
     if numbers <= {0, UNJUDGED}:
@@ -102,8 +121,7 @@ def _names_for(numbers: set[int], where: str) -> dict[int, str]:
     numbers = numbers - {UNJUDGED}
     if min(numbers) < 0 or len(numbers) > MOST_UNNAMED:
         what = f"the masks hold {len(numbers)} numbers from {min(numbers)} to {max(numbers)}"
-        cure = "number the pixels by what they show, not by which object they are of (1 for every cell)"
-        raise BadInput(what, where=where, cure=f"{cure}; or name the numbers in a labels.json beside the table")
+        raise BadInput(what, where=where, cure=_ONE_A_KIND)
     return {n: REST[0] if n == 0 else f"region {n}" for n in sorted(numbers)}
 
 
