@@ -6,7 +6,8 @@ import pytest
 import torch
 
 import pellucid
-from pellucid.models.autoencoders import CODE, Autoencoder, Centre, autoencoder
+from pellucid.models.autoencoders import Autoencoder, Centre, autoencoder
+from pellucid.models.layers import CODE
 
 NAMES = ("linear-2", "dense-5", "dense-12-3", "dense-12x2-3", "dense-12-8-3", "conv-4-3")
 

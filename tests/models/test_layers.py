@@ -136,3 +136,14 @@ def test_hooks_are_gone_after_every_end() -> None:
     with pytest.raises(pellucid.BadInput, match="called 0 times"):
         pellucid.open(Clobbering(), input=SPEC).capture(images(), ["unused"])
     assert count() == 0
+
+
+def test_an_autoencoder_has_stages_before_its_code_and_behind_it() -> None:
+    net = pellucid.open("autoencoder:conv-4-5", weights="none", input=pellucid.InputSpec(size=(32, 32)))
+    before = [name for name in net.stages() if name.startswith("encoder.")]
+    behind = [name for name in net.stages() if name.startswith("decoder.")]
+    assert net.stages() == [*before, *behind]
+    sizes = {layer.name: layer.resolution for layer in net.tree()}
+    assert [sizes[name] for name in before] == [(16, 16), (8, 8), (4, 4)][: len(before)]
+    assert [sizes[name] for name in behind][-1] == (32, 32)
+    assert len(before) >= 2

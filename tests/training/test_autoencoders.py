@@ -68,6 +68,7 @@ def test_a_run_opens_in_every_look(model: str, tmp_path: Path) -> None:
     assert pellucid.health(network, x).kind == "health"
     assert pellucid.filters(network, x).kind == "filters"
     if "conv" in model:
+        assert network.stages() == ["encoder.stage1", "decoder.unflatten", "decoder.values"]
         assert pellucid.regions(network, x[:4], layers="encoder.stage1").kind == "regions"
 
 

@@ -19,9 +19,6 @@ from torch import Tensor, nn
 from pellucid.core.errors import BadInput
 from pellucid.models.standardise import Standardise
 
-#: The layer whose output is the code.
-CODE = "code"
-
 #: Where a name says nothing: width of the first stage and of the code.
 USUAL = "conv-32-32"
 

@@ -144,6 +144,9 @@ def stage_names(layers: Sequence[Layer]) -> list[str]:
 
 Places = Callable[[Layer], tuple[int, int] | None]
 
+#: The layer whose output is an autoencoder's code: what is before it makes pictures small, what is behind it large.
+CODE = "code"
+
 #: How many blocks stand for the depth of a network whose tokens keep their number.
 TOKEN_STAGES = 4
 
@@ -152,14 +155,27 @@ def _with_stages(layers: list[Layer], module: nn.Module) -> tuple[Layer, ...]:
     """The layers with their stages: by resolution, of maps and (where that tells more apart) of what is laid out
     otherwise; where the evidence leaves both, by depth too.
     """
-    maps = _representatives(layers, module, lambda l: l.resolution)
-    turned = _representatives(layers, module, _map_or_turned)
+    halves = _halves(layers)
+    maps = [name for half in halves for name in _representatives(half, module, lambda l: l.resolution)]
+    turned = [name for half in halves for name in _representatives(half, module, _map_or_turned)]
     names = turned if len(turned) > len(maps) else maps
     staged = _numbered(layers, names)
     if last_map(staged) is not None:
         return staged
     last = max((l.order for l in layers if l.name in names), default=-1)
     return _numbered(layers, [*names, *_token_blocks([l for l in layers if l.order > last])])
+
+
+def _halves(layers: list[Layer]) -> list[list[Layer]]:
+    """The layers that ran before and behind an autoencoder's code, each of which has its resolutions; else all in one.
+
+    Before, what only shifts the input is no stage.
+    """
+    code = next((l for l in layers if l.name == CODE and l.shape is not None and len(l.shape) == 1), None)
+    if code is None:
+        return [layers]
+    first = min((l.order for l in layers if l.own_parameters and l.calls), default=0)
+    return [[l for l in layers if first <= l.order < code.order], [l for l in layers if l.order > code.order]]
 
 
 def _map_or_turned(layer: Layer) -> tuple[int, int] | None:

@@ -14,8 +14,8 @@ from pellucid.core.errors import BadInput
 from pellucid.core.types import View
 from pellucid.data.dataset import Dataset
 from pellucid.data.thumbnails import thumbnails
-from pellucid.models.autoencoders import CODE
 from pellucid.models.inputs import InputSpec
+from pellucid.models.layers import CODE
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.prepare import untouched
 from pellucid.training.components import components

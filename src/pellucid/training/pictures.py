@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pellucid.core.errors import BadInput, near
 from pellucid.data.dataset import Dataset
-from pellucid.models.autoencoders import CODE
+from pellucid.models.layers import CODE
 from pellucid.models.network import Network, first_tensor
 from pellucid.models.prepare import untouched
 from pellucid.tasks.reconstruction.scores import METRICS

@@ -19,7 +19,8 @@ from pellucid.features.coding.refit import Refit
 from pellucid.features.coding.spectrum import Spectrum, directions, eigenvalues
 from pellucid.features.coding.traversal import Sweep, most_moved
 from pellucid.features.resampling import weights
-from pellucid.models.autoencoders import CODE, is_variational
+from pellucid.models.autoencoders import is_variational
+from pellucid.models.layers import CODE
 from pellucid.models.network import Network
 
 #: A unit of a variational code whose mean varies by more than this is active (Burda et al. 2016, arXiv:1509.00519).

@@ -13,8 +13,8 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.sets.checks import inspect, raise_or_warn
 from pellucid.data.sets.opening import open_dataset
 from pellucid.data.sets.splitting import split_rows
-from pellucid.models.autoencoders import CODE
 from pellucid.models.heads import code_place
+from pellucid.models.layers import CODE
 from pellucid.models.network import Network
 from pellucid.models.units import one_layer
 from pellucid.training.examples import Store
