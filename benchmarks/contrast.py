@@ -1,8 +1,8 @@
-"""What contrast adds to a linear probe of garments: ``python -m benchmarks.contrast [SEED …]``.
+"""What contrast adds to a linear probe of garments: ``python -m benchmarks.contrast [small_cnn:WIDTH] [SEED …]``.
 
-20 000 pictures of Fashion-MNIST without labels, two epochs of a ``small_cnn:4`` at 28 × 28; then a linear probe on the
+20 000 pictures of Fashion-MNIST without labels, six epochs of a ``small_cnn:4`` at 28 × 28; then a linear probe on the
 codes, on those of the same network as it began, and on pixels, all fitted to 5 000 labelled pictures and asked of 5 000
-others. About a core-minute a seed.
+others. About two core-minutes a seed. The setting was chosen by pictures of the training split, with other seeds.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pellucid
 from pellucid.data.dataset import Dataset
 
 CLOTHES = Path("/usr/share/datasets/fashion-mnist")
-CHOICES: dict[str, Any] = {"task": "contrastive", "model": "small_cnn:4", "epochs": 2, "batch": 64, "lr": 0.01}
+CHOICES: dict[str, Any] = {"task": "contrastive", "epochs": 6, "batch": 128, "lr": 0.01}
 OPTIONS = {"views": "crop,flip,colour", "smallest": 0.3, "strength": 1.0, "temperature": 0.1}
 
 
@@ -32,11 +32,11 @@ def clothes(count: int) -> Dataset:
     return every.take(np.sort(np.concatenate(rows)))
 
 
-def main(seeds: list[int]) -> None:
+def main(model: str, seeds: list[int]) -> None:
     data, gains = clothes(20000), []
     for seed in seeds:
         with tempfile.TemporaryDirectory() as place:
-            run = pellucid.train(data, out=Path(place) / "run", seed=seed, options=OPTIONS, **CHOICES)
+            run = pellucid.train(data, out=Path(place) / "run", model=model, seed=seed, options=OPTIONS, **CHOICES)
             view = pellucid.evaluate(run, data)
         found = {row["space"]: row["value"] for row in view.table if row["method"] == "linear probe"}
         gain = next(
@@ -44,11 +44,15 @@ def main(seeds: list[int]) -> None:
         )
         gains.append(gain["by"])
         told = ", ".join(f"{space} {value:.3f}" for space, value in found.items())
-        print(f"seed {seed}: {told}; gain {gain['by']:.3f} ({gain['by_low']:.3f} to {gain['by_high']:.3f})", flush=True)
+        print(
+            f"{model}, seed {seed}: {told}; gain {gain['by']:.3f} ({gain['by_low']:.3f} to {gain['by_high']:.3f})",
+            flush=True,
+        )
     if len(gains) > 1:
         error = student.ppf(0.975, len(gains) - 1) * np.std(gains, ddof=1) / np.sqrt(len(gains))
         print(f"mean gain {np.mean(gains):.3f} ({np.mean(gains) - error:.3f} to {np.mean(gains) + error:.3f})")
 
 
 if __name__ == "__main__":
-    main([int(seed) for seed in sys.argv[1:]] or list(range(5)))
+    model, *seeds = sys.argv[1:] if sys.argv[1:2] and ":" in sys.argv[1] else ["small_cnn:4", *sys.argv[1:]]
+    main(model, [int(seed) for seed in seeds] or list(range(20, 30)))
