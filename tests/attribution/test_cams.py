@@ -193,3 +193,10 @@ def test_vargrad_is_the_variance() -> None:
     grads = pellucid.explain(net, draws, "gradient", 1).values
     found = pellucid.explain(net, x, "vargrad", 1, samples=12, seed=2)
     np.testing.assert_allclose(found.values[0], grads.var(0, ddof=1), rtol=1e-3, atol=1e-6 * grads.var())
+
+
+def test_of_a_unit_the_last_stage_before_it_is_looked_at(default_network: pellucid.Network) -> None:
+    x = default_network.probe(1)
+    found = pellucid.explain(default_network, x, "grad_cam", unit="blocks.4:17")
+    assert found.receipt.layer == "blocks.2"
+    assert pellucid.explain(default_network, x, "grad_cam", unit="classifier:17").receipt.layer == "bn2"

@@ -227,3 +227,12 @@ def test_an_own_module_is_trained_by_its_layer_called_code() -> None:
 def test_a_classifier_is_no_autoencoder() -> None:
     with pytest.raises(pellucid.BadInput, match=r"no reconstruction|not answer"):
         setup(digits(100), "small_cnn")
+
+
+def test_a_cam_of_a_code_unit_looks_at_the_encoder() -> None:
+    network = fit(setup(digits(60), "autoencoder:conv-4-5", epochs=1)).network
+    picture = torch.from_numpy(digits(1).items.array)[:, None]  # type: ignore[union-attr]
+    told = pellucid.explain(network, picture, "grad_cam", unit="code:2")
+    assert told.receipt.layer == "encoder.stage1"
+    same = pellucid.explain(network, picture, "grad_cam", unit="code:2", layer="encoder.stage1")
+    assert np.array_equal(told.values, same.values)

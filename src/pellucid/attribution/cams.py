@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -16,6 +16,7 @@ from pellucid.core.progress import track
 from pellucid.models.capture import hooks, with_gradient
 from pellucid.models.layers import Layer, last_map
 from pellucid.models.network import Network, first_tensor
+from pellucid.models.parts import Until
 from pellucid.models.prepare import untouched
 
 #: Turns a layer's output and the target's gradient there, both [N, channels, h, w], into a map [N, 1, h, w].
@@ -196,7 +197,7 @@ def spatial_layer(network: Network, layer: str | None) -> tuple[str, str]:
     """The layer to look at, and why it was chosen."""
     if layer is not None:
         return layer, "as asked"
-    last = last_map(network.tree())
+    last = last_map(_before_the_unit(network))
     if last is None or last.resolution is None:
         cure = "choose a layer with a feature map by layer= (--layer; see pellucid layers)"
         raise BadInput("the network decides on something other than a feature map", where=network.name, cure=cure)
@@ -205,6 +206,14 @@ def spatial_layer(network: Network, layer: str | None) -> tuple[str, str]:
     if before is not None:
         return before.name, f"the last feature map before the output ({'{} × {}'.format(*before.resolution)})"
     return last.name, f"the last layer that gives a feature map ({height} × {width})"
+
+
+def _before_the_unit(network: Network) -> Sequence[Layer]:
+    """The layers that run, but for the one whose unit is explained; all where the answer is."""
+    tree = network.tree()
+    end = next((part.layer.partition(":")[0] for part in network.parts if isinstance(part, Until)), None)
+    order = next((l.order for l in tree if l.name == end), None)
+    return tree if order is None else [l for l in tree if l.order < order]
 
 
 def _before_the_output(network: Network, last: Layer) -> Layer | None:

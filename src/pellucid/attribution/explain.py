@@ -62,7 +62,7 @@ def explain(
     place = None if layer is None else one_layer(network, layer)
     chosen = _options(entry, place, seed, options)
     inside = None if unit is None else _unit_of(network, unit, target)
-    touched = [*_touched(entry, network, chosen), *filter(None, (place, inside and inside[0]))]
+    touched = [*_touched(entry, network, chosen, inside is not None), *filter(None, (place, inside and inside[0]))]
     ready = network.prepared(keep=touched) if prepared else network
     if inside is not None:
         ready, target = ready.until(inside[0]), inside[1]
@@ -165,11 +165,12 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, str | int | float | tuple | list) else str(value)
 
 
-def _touched(entry: Entry, network: Network, options: Mapping[str, Any]) -> list[str]:
+def _touched(entry: Entry, network: Network, options: Mapping[str, Any], inside: bool) -> list[str]:
     """The layers whose own outputs the method may look at, which the fast copy must keep."""
     if "layer" not in entry.options:
         return []
-    return [options["layer"]] if options["layer"] else network.stages()[-1:]
+    stages = network.stages() if inside else network.stages()[-1:]  # of a unit's it is one before the unit
+    return [options["layer"]] if options["layer"] else stages
 
 
 # -- receipt --------------------------------------------------------------------------------------
