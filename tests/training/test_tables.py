@@ -13,6 +13,8 @@ from sklearn.datasets import load_iris
 import pellucid
 from cli.calling import call
 from pellucid.core.errors import BadInput
+from pellucid.report.figures import as_png
+from pellucid.report.look import figure_of
 from pellucid.training.evaluate import evaluate
 from pellucid.training.predict import predict
 from pellucid.training.runs import Run
@@ -39,6 +41,7 @@ def decided(run: Run, given: object) -> list[str]:
 def test_a_run_knows_its_columns(run: Run) -> None:
     assert Run.open(run.folder).features == FEATURES
     assert run.data().features == FEATURES
+    assert run.summary["next"]["new rows"].endswith(" TABLE")
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
@@ -59,6 +62,9 @@ def test_a_table_with_or_without_the_label_and_in_any_order(run: Run, tmp_path: 
         assert decided(run, str(path)) == truth, name
     view = predict(run, path)
     assert (view.table[0]["name"], view.options["what"]) == (f"more.{ending}, row 2", "row")
+    assert [name for name, _ in view.options["cases"][0]["numbers"]] == list(FEATURES)
+    assert [value for _, value in view.options["cases"][0]["numbers"]] == pytest.approx([5.1, 3.5, 1.4, 0.2])
+    assert len(as_png(figure_of(view))) > 5000
 
 
 def test_several_tables_and_one_row(run: Run, tmp_path: Path) -> None:

@@ -17,6 +17,9 @@ DPI = 110
 
 _CARD, _PICTURE, _GAP, _MARGIN = 1.62, 1.31, 0.24, 0.3  # inches
 _MOST_COLUMNS, _ROW = 6, 0.17
+#: Numbers of a row that are written down.
+_NUMBERS = 8
+
 _SMALL, _NAME, _TITLE = 7.5, 8.5, 13.0  # points
 
 _INK, _SOFT = "#1d1f23", "#5b606b"
@@ -28,7 +31,7 @@ def cases_figure(pictures: np.ndarray, cases: Sequence[Mapping[str, Any]], headl
     """The cards in rows.
 
     pictures: uint8 [n, side, side, 3]. cases: for each its name, decision, truth (where that is known) and bars: name,
-    p, decided, true.
+    p, decided, true; of a table's row also numbers, each with its name, which stand in the picture's place.
     """
     columns = max(1, min(_MOST_COLUMNS, math.ceil(math.sqrt(1.6 * len(cases)))))
     inner = max(3, columns) * (_CARD + _GAP) - _GAP
@@ -56,9 +59,12 @@ def _legend(paper: Paper, y: float, cases: Sequence[Mapping[str, Any]]) -> float
 
 
 def _card(paper: Paper, x: float, y: float, picture: np.ndarray, case: Mapping[str, Any]) -> float:
-    """Picture, name, truth and decision, bars; where it ends."""
-    paper.lay(picture, x, y, _PICTURE, _PICTURE)
-    y += _PICTURE + 0.05
+    """Picture (or the numbers of a table's row), name, truth and decision, bars; where it ends."""
+    if case.get("numbers"):
+        y = _numbers(paper, x, y, case["numbers"])
+    else:
+        paper.lay(picture, x, y, _PICTURE, _PICTURE)
+        y += _PICTURE + 0.05
     y = paper.write(x, y, _one_line(short_name(case["name"]), _CARD, _SMALL), _SMALL, _SOFT)
     if "truth" in case:
         y = paper.write(x, y, wrapped(f"is {case['truth']}", _CARD, _NAME)[:3], _NAME, _INK)
@@ -68,6 +74,18 @@ def _card(paper: Paper, x: float, y: float, picture: np.ndarray, case: Mapping[s
     for bar in case["bars"]:
         y = _bar(paper, x, y + 0.03, bar, judged="truth" in case)
     return y
+
+
+def _numbers(paper: Paper, x: float, y: float, numbers: Sequence[Sequence[Any]]) -> float:
+    """The first numbers of a row, each with its name."""
+    for name, value in numbers[:_NUMBERS]:
+        said = f"{value:.4g}"
+        paper.write(x, y, _one_line(str(name), _CARD - wide(said, _SMALL) - 0.1, _SMALL), _SMALL, _SOFT)
+        y = paper.write(x + _CARD - wide(said, _SMALL), y, [said], _SMALL, _INK)
+    if len(numbers) > _NUMBERS:
+        y = paper.write(x, y, [f"and {len(numbers) - _NUMBERS} more"], _SMALL, _SOFT)
+    paper.rule(x, y + 0.04, _CARD, "#e5e7eb")
+    return y + 0.09
 
 
 def _bar(paper: Paper, x: float, y: float, bar: Mapping[str, Any], *, judged: bool) -> float:

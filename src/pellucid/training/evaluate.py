@@ -14,6 +14,7 @@ from pellucid.core.errors import BadInput
 from pellucid.core.types import View
 from pellucid.data.dataset import Dataset
 from pellucid.data.sets.checks import inspect, raise_or_warn
+from pellucid.data.sets.features import numbers_of
 from pellucid.data.thumbnails import thumbnails
 from pellucid.models.network import Network
 from pellucid.tasks.table import tasks
@@ -129,7 +130,7 @@ def _view(it: _Answered, *, notes: tuple[str, ...], cases: int, seed: int, began
             "names": _names(it),
             "confused": frequent(it.task, it.form, tables),
             "calibration_error": curve.error,
-            "cases": [{"name": names[case["item"]], **case} for case in wrong],
+            "cases": [{"name": names[case["item"]], **numbers_of(it.items, case["item"]), **case} for case in wrong],
             "wrong": _wrong(it),
             "split": it.chosen.split,
             "items": len(it.items),

@@ -18,7 +18,7 @@ from pellucid.core.types import Sample, View
 from pellucid.data.batches import as_sample
 from pellucid.data.dataset import Dataset, Files
 from pellucid.data.folders import pictures_in
-from pellucid.data.sets.features import together
+from pellucid.data.sets.features import numbers_of, together
 from pellucid.data.sets.opening import open_dataset
 from pellucid.data.sets.table import is_table
 from pellucid.data.thumbnails import reduced, thumbnail
@@ -94,6 +94,7 @@ def _decided(run: Run, data: Dataset, shown: int) -> View:
     cases = [
         {
             "name": names[i],
+            **numbers_of(data, i),
             "decision": task.say(decisions[i]),
             "bars": bars(task, form, probabilities[i], None, decisions[i]),
         }

@@ -202,15 +202,19 @@ def summary_of(fitted: Fitted, view: View, folder: Path) -> dict[str, Any]:
         "options": view.options,
         "scores": list(view.table),
         "notes": list(setup.notes),
-        **(_own_lines if setup.own else _lines)(setup.plan, setup.data.source, folder),
+        **_lines_of(setup, folder),
     }
 
 
-def _lines(plan: Plan, source: str, folder: Path) -> dict[str, Any]:
+def _lines_of(setup: Setup, folder: Path) -> dict[str, Any]:
+    """What trains the same again, and what to do next."""
+    plan, source = setup.plan, setup.data.source
+    if setup.own:
+        return _own_lines(plan, source, folder)
     return {
         "command": command_of(plan, source, folder),
         "python": python_of(plan, source, folder),
-        "next": next_commands(plan.task, source, folder),
+        "next": next_commands(plan.task, source, folder, rows=bool(setup.data.features)),
     }
 
 
@@ -257,8 +261,8 @@ def python_of(plan: Plan, source: str, folder: Path) -> str:
     return f"import pellucid\n\nrun = pellucid.train({source!r}, out={str(folder)!r}{said})"
 
 
-def next_commands(task: str, source: str, folder: Path) -> dict[str, str]:
-    """What one does with a trained network, by purpose."""
+def next_commands(task: str, source: str, folder: Path, *, rows: bool = False) -> dict[str, str]:
+    """What one does with a trained network, by purpose. rows: it learnt from a table of numbers."""
     run = str(folder)
     if task == "autoencoder":
         opened = shlex.quote(f"run:{run}")
@@ -274,6 +278,9 @@ def next_commands(task: str, source: str, folder: Path) -> dict[str, str]:
             "what it tells apart": f"pellucid regions IMAGES --model {opened}",
             "few labels, many pictures": f"pellucid train DATA --model {opened}",
         }
+    if rows:
+        mistakes = shlex.join(["pellucid", "evaluate", run, source])
+        return {"its mistakes": mistakes, "new rows": f"{shlex.join(['pellucid', 'predict', run])} TABLE"}
     told = {"segmentation": " --target REGION", "keypoints": " --target TYPE", "detection": " --target KIND"}.get(
         task, ""
     )

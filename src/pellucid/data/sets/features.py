@@ -25,6 +25,13 @@ def in_order(data: Dataset, features: Sequence[str]) -> Dataset:
     return dataclasses.replace(data, items=items, features=tuple(features))
 
 
+def numbers_of(data: Dataset, i: int) -> dict[str, list[tuple[str, float]]]:
+    """``{"numbers": [(name, value), …]}`` of an item whose numbers have names; else nothing."""
+    if not data.features:
+        return {}
+    return {"numbers": list(zip(data.features, map(float, data[i].array[0]), strict=True))}
+
+
 def together(tables: Sequence[Dataset]) -> Dataset:
     """The rows of several tables with the same numbers, one below the other; of labels nothing is kept."""
     if len(tables) == 1:
