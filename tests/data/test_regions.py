@@ -11,7 +11,7 @@ from PIL import Image
 
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Boxes, Dataset, Stack
-from pellucid.data.outlines import Polygons
+from pellucid.data.outlines import Polygons, RunLengths
 from pellucid.data.regions import UNKNOWN, region_map, regions_of, rest_of
 
 
@@ -131,6 +131,13 @@ def test_outlines_are_filled_the_smaller_above(outlined: Dataset) -> None:
     assert (told[:, 6:] == UNKNOWN).all()  # a box without an outline
     assert found.pixels == (64 + 12, 4, 32)
     assert (region_map(outlined, 1, found.names, found.numbers) == 0).all()
+
+
+def test_what_is_wrong_with_an_outline_is_told_with_its_picture(outlined: Dataset) -> None:
+    lengths = RunLengths([10, 5], 8, 8)
+    data = dataclasses.replace(outlined, outlines=((lengths, lengths, None), ()))
+    with pytest.raises(BadInput, match=r"x.npz.*: the run lengths do not fill a picture of 8 × 8; write them again"):
+        regions_of(data, [0])
 
 
 def test_a_crowd_is_of_no_region_and_no_background(outlined: Dataset) -> None:

@@ -204,9 +204,9 @@ def _drawn(data: Dataset, i: int, names: Sequence[str], *, apart: bool) -> np.nd
             x0, y0, x1, y1 = (max(0, round(c)) for c in corners)
             unclear[y0:y1, x0:x1] = True
         elif not single:
-            unclear |= outline.mask(height, width)
+            unclear |= _filled(outline, height, width, data.row(i))
         else:
-            filled.append((names.index(kind), outline.mask(height, width)))
+            filled.append((names.index(kind), _filled(outline, height, width, data.row(i))))
     if apart:
         each = np.zeros((len(names), height, width), np.int16)
         each[:, unclear] = UNKNOWN
@@ -217,3 +217,11 @@ def _drawn(data: Dataset, i: int, names: Sequence[str], *, apart: bool) -> np.nd
     for k, mask in sorted(filled, key=lambda each: -int(each[1].sum())):
         told[mask] = k
     return told
+
+
+def _filled(outline: Outline, height: int, width: int, where: str) -> np.ndarray:
+    """The outline's pixels; what is wrong with it gets the picture's name."""
+    try:
+        return outline.mask(height, width)
+    except BadInput as error:
+        raise error.at(where) from None
