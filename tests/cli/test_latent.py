@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -46,6 +47,23 @@ def test_the_answer_the_table_and_the_page(made: Path, call: Call) -> None:
     assert "Mahalanobis distance" in out
     assert Path("pellucid-latent/index.html").is_file()
     assert Path("pellucid-latent/figure.png").is_file()
+    rows = list(csv.DictReader(Path("pellucid-latent/pictures.csv").read_text(encoding="utf-8").splitlines()))
+    assert {row["class"] for row in rows} == {"0", "1", "2"}
+    assert {row["normal"] for row in rows if row["class"] == "2"} == {"no"}
+    errors = [float(row["reconstruction error (code)"]) for row in rows]
+    assert errors == sorted(errors, reverse=True)
+    assert "distance to neighbours (pixels)" in rows[0]
+
+
+def test_pictures_without_labels_are_scored(made: Path, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pellucid.report.view_page.as_png", lambda figure: b"drawn before")
+    np.savez("new.npz", images=np.random.default_rng(1).integers(0, 255, (30, 6, 6), np.uint8))
+    code, _, err = call(made, "new.npz")
+    assert code == 0, err
+    assert "no column says which pictures are normal" in err
+    assert Path("pellucid-latent/pictures.csv").read_text(encoding="utf-8").startswith("picture,class,group,reconstr")
+    code, _, err = call(made, "new.npz", "--normal", "0")
+    assert (code, "no column says which items are normal" in err) == (2, True)
 
 
 def test_the_json_has_every_figure_and_how_to_do_the_same(

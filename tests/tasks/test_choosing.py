@@ -248,6 +248,8 @@ def test_bad_input() -> None:
         (lambda: gradient(made("reinforce"), X[:1]), "no others"),
         (lambda: made("soft")(X).loss(torch.zeros(40, 1)), "losses of shape (40, 1) for 40 items"),
         (lambda: hard_gap(made("soft"), X[:0], lambda o: o.mean(1)), "0 items"),
+        (lambda: made("reinforce")(X[:0]), "a batch of no items"),
+        (lambda: SoftMixture({"three": 3}), "'three' is int, which cannot be called"),
     ]
     for asked, message in cases:
         with pytest.raises(BadInput) as error:

@@ -62,9 +62,12 @@ def latent(
     opened = Run.open(run)
     given = {"layer": layer, "label": label, "normal": normal, "clusters": clusters, "image": image, "seed": seed}
     with delivery(out, as_json=as_json) as made:
+        from pellucid.report.looks.latent import write_csv
         from pellucid.training.latent import latent as look
 
         view: View = look(opened, data, **given)
         said = [repr(run), *([repr(data)] if data else []), *(f"{k}={v!r}" for k, v in given.items() if v != _USUAL[k])]
         python = f"import pellucid\n\nv = pellucid.latent({', '.join(said)})\nv.show()"
+        write_csv(made.folder / "pictures.csv", view)
+        made.attach("pictures.csv", "the drawn pictures: class, group, and how strange each is by every score")
         made.view(view, opened.network, python=python)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import SubplotSpec
 from matplotlib.offsetbox import AnnotationBbox, OffsetImage
 
+from pellucid.core.files import whole_file
 from pellucid.core.types import View
 from pellucid.report.figures import GREY, Picture, bare, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, quiet
@@ -267,6 +270,22 @@ def _space(space: str) -> str:
 
 def _line_name(row: Mapping[str, Any]) -> str:
     return row["method"] if row["part"] == "outliers" else f"{row['method']}: {row['metric']}"
+
+
+def write_csv(path: Path, view: View) -> None:
+    """A row a drawn picture, the strangest by the network's first score first."""
+    scores = [name for name in view.arrays if name.startswith("score/")]
+    known, names = "normal" in view.arrays, view.options["classes"]
+    order = np.argsort(-view[scores[0]], kind="stable") if scores else np.arange(len(view.names))
+    with whole_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="") as file:
+        table = csv.writer(file)
+        said = ["class", *(["normal"] if known else []), "group"]
+        table.writerow(["picture", *said, *(name.removeprefix("score/") for name in scores)])
+        for i in order:
+            kind = names[view["class"][i]] if view["class"][i] >= 0 else ""
+            normal = ["yes" if view["normal"][i] else "no"] if known else []
+            row = [view.names[i], kind, *normal, int(view["group"][i])]
+            table.writerow([*row, *(f"{view[name][i]:.6g}" for name in scores)])
 
 
 # -- the words ------------------------------------------------------------------------------------

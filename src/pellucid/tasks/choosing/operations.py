@@ -16,7 +16,7 @@ Operation = Callable[[Tensor], Tensor]
 class Operations(nn.Module):
     """K operations by name. Those that are modules are trained and saved with it.
 
-    Raises BadInput for none at all, and for two of one name.
+    Raises BadInput for none at all, for two of one name, and for what is no function.
     """
 
     def __init__(self, operations: Mapping[str, Operation] | Sequence[Operation]):
@@ -24,6 +24,10 @@ class Operations(nn.Module):
         if not operations:
             raise BadInput("there is no operation to choose", cure="pass at least one")
         named = operations if isinstance(operations, Mapping) else _named(operations)
+        for name, operation in named.items():
+            if not callable(operation):
+                what = f"operation {name!r} is {type(operation).__name__}, which cannot be called"
+                raise BadInput(what, cure="pass a function or a module of a batch")
         self.names = tuple(named)
         self.learnt = nn.ModuleList(o for o in named.values() if isinstance(o, nn.Module))
         self._functions = tuple(None if isinstance(o, nn.Module) else o for o in named.values())
@@ -47,6 +51,8 @@ class Operations(nn.Module):
 
     def some(self, x: Tensor, which: Tensor) -> Tensor:
         """Each item's own: x [n, …], which [n] → [n, …]. No operation runs on an item that did not choose it."""
+        if not len(x):
+            raise BadInput("a batch of no items", cure="pass one item or more")
         rows = [(which == k).nonzero()[:, 0] for k in range(len(self))]
         parts = [(r, self._run(k, x[r])) for k, r in enumerate(rows) if len(r)]
         order = torch.cat([r for r, _ in parts]).argsort()

@@ -72,6 +72,9 @@ def asked(
     notes = raise_or_warn(inspect(opened, None, (), each=store.put), opened.source)
     names, labels = _numbered(opened, column)
     wanted, learnt_normal = _normal(run, normal)
+    if wanted is not None and column is None and normal is None:
+        wanted = None  # as it was trained, which these pictures say nothing of
+        notes = (*notes, "no column says which pictures are normal (--label): they are scored, and nothing judges that")
     flags = _flags(opened, column, wanted)
     learnt = rows["learnt"] if flags is None else rows["learnt"][flags[rows["learnt"]]]
     if len(learnt) < 2 or not len(rows["held"]):
