@@ -208,6 +208,19 @@ def test_a_grid_over_points_and_the_same_again() -> None:
     np.testing.assert_array_equal(view["score"], again["score"])
 
 
+@pytest.mark.usefixtures("quick")
+def test_where_nothing_helps_nothing_is_compared() -> None:
+    view = pellucid.howmany(boxed(), instances=True, repeats=3, **BOXES)
+    look = look_of("on_each")
+    for ends, told in (((-0.1, 0.1), True), ((0.01, 0.1), False)):
+        each = {"value": 0.0, "low": ends[0], "high": ends[1]}
+        options = {**view.options, "doubling": {"pictures": each, "each": each}}
+        options["at_equal_total"] = {**options["at_equal_total"], "real": False}
+        one = dataclasses.replace(view, options=options)
+        assert any("take nothing off the error" in s.text for s in look.words(one)) is told
+        assert look.headline(one).startswith("Neither more pictures nor more boxes on each") is told
+
+
 def test_mistakes_are_told() -> None:
     with pytest.raises(BadInput, match="the data tell of no boxes"):
         pellucid.howmany(pointed(), instances=True, **BOXES)

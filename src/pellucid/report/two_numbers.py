@@ -40,6 +40,8 @@ _REPEATS, _ITEMS = 5, 50
 def headline(view: View, said: Words) -> str:
     """The answer in one line."""
     found = view.options["at_equal_total"]
+    if not found["real"] and not _helps(view):
+        return f"Neither more {said.first} nor more {said.second} help beyond chance here"
     if not found["real"]:
         return f"At the same number of {said.total}, more {said.first} and more {said.second} cannot be told apart"
     more = said.first if found["better_by"] > 0 else said.second
@@ -73,12 +75,20 @@ def doubling(view: View, said: Words) -> str:
     return f"Of {error}: {' and '.join(told)}, by a plane through its logarithm over those of both numbers."
 
 
+def _helps(view: View) -> bool:
+    """Whether twice as many of either take anything off the error, beyond chance."""
+    return any(each["low"] > 0 for each in view.options["doubling"].values())
+
+
 def _share(value: float) -> str:
     return percent(value) if value >= 0 else f"−{percent(-value)}"
 
 
 def warnings(view: View) -> Iterator[Sentence]:
-    """What makes the intervals wide."""
+    """What makes the intervals wide, and where nothing was learnt that could be compared."""
+    if not _helps(view):
+        text = "Twice as many of either take nothing off the error beyond chance, so nothing is said of which is worth"
+        yield Sentence("warning", f"{text} more: train longer (--epochs) or at another --lr, or pass more pictures.")
     if view.options["repeats"] < _REPEATS:
         yield Sentence("warning", f"Only {view.options['repeats']} repeats: intervals are wide. Take 5 or more.")
     if view.options["items"]["test"] < _ITEMS:
