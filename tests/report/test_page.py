@@ -12,7 +12,7 @@ from pellucid.core.types import Receipt
 from pellucid.report import colours
 from pellucid.report.page import stems_of, write_page
 from pellucid.report.plain import plain
-from pellucid.report.run import PhotoResult, Run
+from pellucid.report.run import PhotoResult, Prediction, Run
 
 
 def strict(text: str):
@@ -135,3 +135,16 @@ def test_a_heatmap_in_the_page_keeps_the_sign_of_each_pixel(run):
     values = np.indices((64, 64)).sum(axis=0) % 2 * 2.0 - 1
     data = base64.b64decode(heat_uri(values, 1.0, 512, opaque=False).partition(",")[2])
     assert (np.asarray(Image.open(io.BytesIO(data))) == colours.heat_rgba(values, 1.0)).all()
+
+
+def test_shares_of_pixels_are_called_so(explain_map, hills, tmp_path):
+    explanation = explain_map(hills((0.5, 0.5, 1), size=16), None, None, "m", "cat")
+    said = (Prediction(0, "lung", 0.28),)
+    for maps, folder in ((True, tmp_path / "maps"), (False, tmp_path / "classes")):
+        folder.mkdir()
+        run = small_run([explanation], maps=maps)
+        run = dataclasses.replace(run, photos=(dataclasses.replace(run.photos[0], predictions=said),))
+        write_page(folder, run)
+        page = (folder / "index.html").read_text()
+        assert ("The network’s answer, by shares of the pixels" in page) == maps
+        assert "The network’s answer" in page

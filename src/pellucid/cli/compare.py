@@ -13,7 +13,7 @@ import typer
 
 from pellucid.cli import models as chosen
 from pellucid.cli.flags import MethodCommand, options_of, refuse_unused
-from pellucid.cli.results import cautions_of, facts_of, is_report, photo_result, tell
+from pellucid.cli.results import cautions_of, facts_of, gives_maps, is_report, photo_result, tell
 from pellucid.core.files import whole_folder
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ def _run(network: Network, samples: Sequence[Sample], found: Comparison, python:
         command=shlex.join(["pellucid", *sys.argv[1:]]),
         python=python,
         network=facts_of(network),
+        maps=gives_maps(network),
         photos=tuple(photo_result(*row) for row in rows),
         notes=tuple(cautions_of(network)),
         seconds=time.perf_counter() - began,

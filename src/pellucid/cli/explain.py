@@ -17,7 +17,7 @@ import typer
 from pellucid.cli import models as chosen
 from pellucid.cli.flags import MethodCommand, options_of, refuse_unused
 from pellucid.cli.looking import matrix_shape
-from pellucid.cli.results import cautions_of, facts_of, is_report, photo_result, tell
+from pellucid.cli.results import cautions_of, facts_of, gives_maps, is_report, photo_result, tell
 from pellucid.core.errors import BadInput
 from pellucid.core.files import whole_folder
 
@@ -224,6 +224,7 @@ def _run(asked: Asked, samples: Sequence[Sample], began: float) -> Run:
         command=shlex.join(["pellucid", *sys.argv[1:]]),
         python=asked.python(network),
         network=facts_of(network),
+        maps=gives_maps(network),
         photos=tuple(photos),
         regions=view,
         notes=(*dict.fromkeys(notes), *left_out),

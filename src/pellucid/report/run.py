@@ -53,6 +53,7 @@ class Run:
     command, python: the lines that reproduce it. network: facts by name, in the order to show
     them; ``name`` is the headline. notes: what could not be shown, and why. seconds: how long the whole run took.
     left_out: methods that were not named and cannot run, and why. provenance: of the whole run, by name.
+    maps: the network answers each pixel, so that a prediction's share is one of the photo's pixels.
     """
 
     command: str
@@ -65,4 +66,5 @@ class Run:
     seed: int | None = None
     left_out: Mapping[str, str] = field(default_factory=dict)
     provenance: Mapping[str, Any] = field(default_factory=dict)
+    maps: bool = False
     version: str = field(default=__version__)
