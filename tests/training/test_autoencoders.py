@@ -65,7 +65,9 @@ def test_a_run_opens_in_every_look(model: str, tmp_path: Path) -> None:
     assert told.values.shape == (2, 1, 8, 8)
     assert told.receipt.relative_gap is not None
     assert told.receipt.relative_gap < 0.02
-    assert pellucid.health(network, x).kind == "health"
+    healthy = pellucid.health(network, x)
+    assert healthy.options["labels"] == "held against themselves"
+    assert 0 < healthy.options["loss"] < 0.3, "of targets drawn at random it would be above 0.8"
     assert pellucid.filters(network, x).kind == "filters"
     if "conv" in model:
         assert network.stages() == ["encoder.stage1", "decoder.unflatten", "decoder.values"]

@@ -58,9 +58,10 @@ def health(
     """A training step of a copy, layer by layer, beside what usual initial weights would give at this architecture.
 
     inputs: as for ``explain``, or a folder; None for seeded noise. labels: class numbers or names, one an input; None
-    takes the classes of a folder's folders, or draws them with the seed. rate: the learning rate that you use. trial:
-    train a copy as it is and one as advised for a moment; None does so where something is wrong that new weights
-    would mend. rates: a learning-rate range test too. count: inputs in the batch (64 small ones or 8 otherwise).
+    takes the classes of a folder's folders, the inputs themselves where the output is of their shape, or draws them
+    with the seed. rate: the learning rate that you use. trial: train a copy as it is and one as advised for a moment;
+    None does so where something is wrong that new weights would mend. rates: a learning-rate range test too. count:
+    inputs in the batch (64 small ones or 8 otherwise).
 
     Gives, a place a layer in the order of execution, activation and gradient [layer], mean squares of its output and
     of its gradient (of the numbers that are finite; 0 where there is none), the same as activation/he, …/xavier,
@@ -125,6 +126,8 @@ def _question(
         with torch.no_grad(), failures("labels", "they do not fit the output"):
             task.compute(output, target)
         return task, target, "given"
+    if network.output == "values" and output.shape == x.shape:
+        return task, x, "held against themselves"  # an autoencoder
     known = None
     if stream is not None and stream.samples() and task.loss == "cross entropy" and output.ndim == 2:
         known = answers.from_folders(stream.sources, network, task)

@@ -202,7 +202,8 @@ def _loss_words(view: View) -> Iterator[Sentence]:
     of = "" if available is None or count == available else f" of {available}"
     what = f"{count}{of} input{'s' * ((available or count) != 1)}{' of noise' * (options['inputs'] == 'noise')}"
     what += " (drawn with the seed; count takes more)" if of else ""
-    said = f"On {what}, labels {options['labels']}, the {options['loss_name']} is {_loss(loss)}"
+    held = options["labels"] if options["labels"].startswith("held") else f"labels {options['labels']}"
+    said = f"On {what}, {held}, the {options['loss_name']} is {_loss(loss)}"
     if chance is None:
         yield Sentence("fact", f"{said}.")
         return
