@@ -80,7 +80,7 @@ def _belief_words(view: View) -> Iterator[Sentence]:
     if view.options["instances"] == "watershed":
         apart = view.options["apart"]
         text = f"An object is a part that hangs together, cut at its necks (a watershed; seeds more than {apart}"
-        text += f" {'pixel' if apart == 1 else 'pixels'} apart). What is long or has a neck of its own may be cut, too"
+        text += f" {'pixel' if apart == 1 else 'pixels'} apart). What has a neck of its own may be cut, too"
         yield Sentence("fact", f"{text}, and objects side by side without a neck stay one.")
     else:
         text = "An object is a part that hangs together, so those that touch count as one"
