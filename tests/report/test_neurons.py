@@ -110,6 +110,16 @@ def test_warnings_where_they_are_due() -> None:
     figure_of(useless)
 
 
+def test_a_layer_that_is_the_answer_itself_is_warned_of() -> None:
+    torch.manual_seed(0)
+    encoder = nn.Sequential(nn.Flatten(), nn.Linear(64, 4), nn.Linear(4, 3))
+    net = pellucid.open(encoder, input=SPEC, output="values")
+    assert "Nothing runs behind “2”: it is the answer itself" in told(
+        pellucid.neurons(net, DIGITS[:40].float(), "2", traverse=0), "warning"
+    )
+    assert "Nothing runs behind" not in told(pellucid.neurons(net, DIGITS[:40].float(), "1", traverse=0))
+
+
 def test_a_classifier_is_told_against_its_own_answer() -> None:
     net = nets.network("modules")
     of = pellucid.neurons(net, nets.images(12), "act2", traverse=3)

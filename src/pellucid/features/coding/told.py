@@ -63,7 +63,7 @@ def view_of(
     arrays, axes = _arrays(looked)
     if variational is None:
         variational = looked.probe.tail.random or (asked["layer"] == CODE and is_variational(network.module))
-    found = _found(looked, variational, seed)
+    found = {**_found(looked, variational, seed), "is_answer": _is_answer(network, asked["layer"])}
     name, pictures = looked.picture
     notes = ready.preparation.notes if ready.preparation else ()
     return View(
@@ -213,6 +213,14 @@ def _swept(looked: Looked) -> dict[str, Any]:
         return {}
     followed = most_moved(_outputs(looked.probe.loss, looked.sweep.answers))
     return {"followed": [[looked.probe.loss.network.class_name(int(i)) for i in row] for row in followed]}
+
+
+def _is_answer(network: Network, layer: str) -> bool:
+    """Whether the layer's output is what the network gives: no other module runs behind it."""
+    tree = network.tree()
+    order = next((l.order for l in tree if l.name == layer), None)
+    later = [l.name for l in tree if order is not None and l.order > order]
+    return network.output == "values" and order is not None and all(layer.startswith(f"{n}.") for n in later)
 
 
 def _found(looked: Looked, variational: bool, seed: int) -> dict[str, Any]:
