@@ -47,7 +47,7 @@ def _numbers(name: str, text: str, count: int) -> tuple[int, ...]:
     found = re.fullmatch("x".join([r"(\d{1,5})"] * count), text)
     numbers = tuple(map(int, found.groups())) if found else ()
     if not numbers or numbers[0] < 1 or (count == 2 and numbers[1] > 64):
-        cure = "write small_cnn:32 or grid:16 (width), perceptron:256x2 (width x hidden layers), unet:16x4 (width x sizes)"
+        cure = "pass small_cnn:32, grid:16 (width), perceptron:256x2 (width x hidden layers), unet:16x4 (width x sizes)"
         raise BadInput(f"{text!r} is no size of a network", where=name, cure=cure)
     return numbers
 
