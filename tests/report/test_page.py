@@ -137,6 +137,13 @@ def test_a_heatmap_in_the_page_keeps_the_sign_of_each_pixel(run):
     assert (np.asarray(Image.open(io.BytesIO(data))) == colours.heat_rgba(values, 1.0)).all()
 
 
+def test_facts_that_say_nothing_have_no_place(tmp_path):
+    write_page(tmp_path, Run("", "", {"name": "tiny", "labels": "", "seeds": 2}, ()))
+    page = (tmp_path / "index.html").read_text()
+    assert "<dt>seeds</dt>" in page
+    assert "<dt>labels</dt>" not in page
+
+
 def test_shares_of_pixels_are_called_so(explain_map, hills, tmp_path):
     explanation = explain_map(hills((0.5, 0.5, 1), size=16), None, None, "m", "cat")
     said = (Prediction(0, "lung", 0.28),)

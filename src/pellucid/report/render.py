@@ -255,8 +255,9 @@ def region_uri(view: View, layer: str, i: int, most: int) -> str:
 
 
 def _facts(run: Run) -> dict[str, str]:
-    """The network's facts besides its name, which is the headline."""
-    return {_label(k): _value_words(v) for k, v in run.network.items() if k != "name"}
+    """The network's facts besides its name, which is the headline, and besides those that say nothing."""
+    told = {_label(k): _value_words(v) for k, v in run.network.items() if k != "name"}
+    return {label: words for label, words in told.items() if words}
 
 
 def _provenance(run: Run) -> dict[str, str]:
