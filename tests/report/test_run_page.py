@@ -136,6 +136,10 @@ def test_figures_of_one_sentence_have_the_same_decimals() -> None:
     assert alike(0.004, 0.0013, 0.0082) == ["0.0040", "0.0013", "0.0082"]
     assert alike(-0.0001, -0.3, 0.2) == ["0.000", "-0.300", "0.200"]
     assert alike(0.5, float("nan")) == ["0.500", "nan"]
+    assert alike(3.456, 2.1, 10.0) == ["3.46", "2.10", "10.00"]
+    assert alike(12345.6, 11000.0, 14000.0) == ["12346", "11000", "14000"], "no power of ten is taken for decimals"
+    assert alike(4e-4, 3e-4, 5e-4) == ["0.00040", "0.00030", "0.00050"], "what is small is not 0"
+    assert alike(3e-7, 2e-7, 0.0) == ["3e-7", "2e-7", "0.000"]
 
 
 def test_names_of_metrics() -> None:

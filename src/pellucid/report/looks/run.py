@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -209,10 +210,17 @@ def short(value: float) -> str:
 
 
 def alike(*values: float) -> list[str]:
-    """Figures that stand in one sentence, with as many decimals each as ``short`` gives the largest."""
-    finite = [v for v in values if v is not None and np.isfinite(v)]
-    _, _, decimals = short(max(finite, key=abs)).partition(".") if finite else ("", "", "")
-    said = [short(v) if v not in finite else f"{v:.{len(decimals)}f}" for v in values]
+    """Figures that stand in one sentence, with as many decimals each as the largest needs for four digits.
+
+    Below a hundredth it needs two digits, as in ``short``; what no decimals suit is told one by one.
+    """
+    finite = [abs(v) for v in values if v is not None and np.isfinite(v)]
+    most = max(finite, default=0.0)
+    if most and not 1e-4 <= most < 1e9:
+        return [short(v) for v in values]
+    digits = 3 - math.floor(math.log10(most)) if most >= 10 else 3
+    decimals = 1 - math.floor(math.log10(most)) if 0 < most < 0.0095 else max(0, digits)
+    said = [f"{v:.{decimals}f}" if v is not None and np.isfinite(v) else short(v) for v in values]
     return [text.removeprefix("-") if not text.strip("-0.") else text for text in said]
 
 
