@@ -24,11 +24,12 @@ def pictures(folder: Path, count: int) -> Path:
 def test_pictures_in_the_order_of_their_names_without_a_column(tmp_path: Path) -> None:
     folder = pictures(tmp_path, 3)
     (folder / ".hidden.png").write_text("x")
+    (folder / "Thumbs.db").write_text("x")
     (folder / "notes.txt").write_text("x")
     data = pellucid.dataset(folder)
     assert [Path(name).name for name in data.names()] == ["00.png", "01.png", "02.png"]
     assert (data.columns, data.label, data.split) == ({}, None, None)
-    assert [Path(p.where).name for p in data.problems] == ["notes.txt"]
+    assert [(Path(p.where).name, p.fatal) for p in data.problems] == [("notes.txt", False)], "training can begin"
 
 
 def test_matrices_where_there_are_more_of_these(tmp_path: Path) -> None:

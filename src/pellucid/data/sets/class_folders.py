@@ -41,7 +41,7 @@ class _Found:
 
 def recognises(path: Path) -> bool:
     """Whether there are folders in it."""
-    return path.is_dir() and any(p.is_dir() for p in path.iterdir() if not _hidden(p.name))
+    return path.is_dir() and any(p.is_dir() for p in path.iterdir() if not is_hidden(p.name))
 
 
 def read(path: Path) -> Dataset:
@@ -145,7 +145,7 @@ def _walk(folder: Path, found: _Found, above: tuple[tuple[int, int], ...] = ()) 
 def _sorted_out(folder: Path, found: _Found) -> tuple[list[Path], list[str]]:
     """The folders and the files in a folder, by name, without what is hidden; what cannot be read is told."""
     try:
-        entries = sorted((e for e in os.scandir(str(folder)) if not _hidden(e.name)), key=lambda e: e.name)
+        entries = sorted((e for e in os.scandir(str(folder)) if not is_hidden(e.name)), key=lambda e: e.name)
     except OSError as error:
         found.tell(folder, _said(error), fatal=True)
         return [], []
@@ -185,10 +185,11 @@ def _strays(files: list[str], found: _Found) -> None:
 
 
 def _folders_in(folder: Path) -> bool:
-    return any(p.is_dir() for p in folder.iterdir() if not _hidden(p.name))
+    return any(p.is_dir() for p in folder.iterdir() if not is_hidden(p.name))
 
 
-def _hidden(name: str) -> bool:
+def is_hidden(name: str) -> bool:
+    """Whether a file or a folder of this name is none that somebody put there."""
     return name.startswith(".") or name.lower() in _LITTER
 
 
