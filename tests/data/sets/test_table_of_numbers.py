@@ -9,6 +9,7 @@ from sklearn import datasets as known
 
 import pellucid
 from pellucid.core.errors import BadInput
+from pellucid.data.sets.opening import open_dataset
 
 
 def written(folder: Path, *lines: str) -> Path:
@@ -40,6 +41,14 @@ def test_the_column_to_learn(tmp_path: Path) -> None:
     assert "column 'Species' holds words" in data.problems[0].what
     last = pellucid.dataset(written(tmp_path, "a,b", "1,2", "3,4"))
     assert (last.label, last.features) == ("b", ("a",))
+
+
+def test_a_split_or_a_group_is_not_what_is_learnt(tmp_path: Path) -> None:
+    lines = ["a,kind,patient,split", "1,x,p,train", "2,y,q,test"]
+    data = pellucid.dataset(written(tmp_path, *lines))
+    assert (data.label, data.features, data.split) == ("kind", ("a",), ("train", "test"))
+    asked = open_dataset(written(tmp_path, "b,a,split", "1,2,train", "3,4,test"), features=("a", "b"))
+    assert (asked.label, asked.columns, asked.features) == (None, {}, ("a", "b"))
 
 
 def test_split_group_and_a_counter(tmp_path: Path) -> None:

@@ -45,10 +45,11 @@ def of(
         refuse_missing(columns, features, place)
     rest = [name for name in columns if name not in features]
     lower = {name.strip().lower(): name for name in rest}
-    label = label or next((lower[n] for n in LABELS if n in lower), rest[-1] if rest else None)
     split = lower.get("split")
     group = next((lower[g] for g in GROUPS if g in lower), None)
-    values = {n: _numbers(columns[n]) for n in features or rest if features or n not in (label, split, group)}
+    label = label or next((lower[n] for n in LABELS if n in lower), None)
+    label = label or next((n for n in reversed(rest) if n not in (split, group)), None)
+    values = {n: _numbers(columns[n]) for n in features or (n for n in rest if n not in (label, split, group))}
     problems = [] if features else _left_out(place, columns, values)
     if not values:
         cure = "name the column with the pictures 'image' or 'path', or keep the features as numbers"
