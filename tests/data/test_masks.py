@@ -57,7 +57,7 @@ def test_greys_that_were_written_as_colours_are_numbers(mode: str, tmp_path: Pat
 def test_fractions_are_no_numbers(tmp_path: Path) -> None:
     Image.fromarray(NUMBERS.astype(np.float32)).save(tmp_path / "m.tif")
     np.testing.assert_array_equal(read_mask(tmp_path / "m.tif"), NUMBERS)
-    for wrong in (0.5, np.nan):
+    for wrong in (0.5, np.nan, np.inf, 1e20):
         Image.fromarray(np.full((2, 2), wrong, np.float32)).save(tmp_path / "m.tif")
         with pytest.raises(BadInput, match=r"m.tif: its pixels are fractions, not whole numbers; save the numbers of"):
             read_mask(tmp_path / "m.tif")

@@ -27,6 +27,10 @@ _MODES = ("1", "L", "P", "I", "I;16", "I;16B", "I;16L")
 _COLOURS, _OPAQUE = {"RGB": 3, "RGBA": 3, "LA": 1}, 255
 
 
+#: Below it float32 holds every whole number.
+_WHOLE = 2**24
+
+
 def read_mask(path: str | os.PathLike[str]) -> np.ndarray:
     """The numbers of a mask's pixels, int32 [height, width]; of a palette picture the places in the palette.
 
@@ -56,7 +60,7 @@ def _numbers(image: Image.Image) -> np.ndarray:
         return np.array(image).astype(np.int32)
     if image.mode == "F":
         values = np.array(image)
-        if not np.array_equal(values, np.rint(values)):  # NaN is equal to nothing
+        if not (abs(values) < _WHOLE).all() or not np.array_equal(values, np.rint(values)):  # NaN is less than nothing
             raise BadInput("its pixels are fractions, not whole numbers", cure="save the numbers of regions")
         return values.astype(np.int32)
     if image.mode in _COLOURS:
