@@ -22,7 +22,6 @@ from pellucid.training.components import components
 from pellucid.training.latents.asked import asked
 from pellucid.training.latents.findings import Look, differences, findings
 from pellucid.training.latents.groups import clustered
-from pellucid.training.latents.outliers import Score, scores
 from pellucid.training.latents.plane import decoded, places
 from pellucid.training.latents.spaces import spaces
 from pellucid.training.pictures import units_of
@@ -61,8 +60,8 @@ def latent(
     Gives a row a figure: ``part`` ("reconstruction", "groups", "classes", "outliers"), ``method``, ``space``,
     ``metric``, its 95 % bootstrap interval over items and what chance gives. Of the items that are drawn, [sample]:
     their places on a plane, codes, groups, errors, scores of how unlike what is learnt from they are (``score/…``, the
-    higher the stranger) and pictures; ``options["differences"]``: what codes are better by
-    than pixels and components, on the same items. Raises BadInput for what cannot be used.
+    higher the stranger) and pictures; ``options["differences"]``: what codes are better by than pixels and components,
+    on the same items. Raises BadInput for what cannot be used.
     """
     began = time.perf_counter()
     given = asked(run, data, layer, label, normal, image, seed)
@@ -95,7 +94,8 @@ def _view(look: Look, began: float) -> View:
     if look.found.error is not None:
         own["error"] = (look.found.error[points].astype(np.float32), ("sample",))
         own |= _rebuilt(look)
-    own |= {f"score/{s.name} ({s.space})": (s.values[points].astype(np.float32), ("sample",)) for s in _strange(look)}
+    told = [score for score in look.scores if score.kind != "trivial"]  # brightness tells no picture
+    own |= {f"score/{s.name} ({s.space})": (s.values[points].astype(np.float32), ("sample",)) for s in told}
     own |= _plane(look) if codes.shape[1] == 2 and look.found.error is not None else {}
     names = it.data.names()
     return View(
@@ -128,11 +128,6 @@ def _view(look: Look, began: float) -> View:
 
 
 Arrays = dict[str, tuple[np.ndarray, tuple[str, ...]]]
-
-
-def _strange(look: Look) -> list[Score]:
-    """How unlike what is learnt from each held item is, by the network and beside it; brightness tells no picture."""
-    return [score for score in scores(look.fitted, look.found) if score.kind != "trivial"]
 
 
 def _rebuilt(look: Look) -> Arrays:

@@ -132,10 +132,11 @@ def counts(summaries: np.ndarray, threshold: float, classes: int) -> np.ndarray:
     """How many of each class were found and true, found and not true, missed, at overlap 0.5: [N, classes, 3]."""
     rows, true = found_of(summaries), true_of(summaries)[..., CLASS]
     meant = rows[..., SCORE] >= threshold
+    hits, misses = meant & right(rows), meant & wrong(rows)
     found = np.zeros((len(summaries), classes, len(COUNTS)), np.int64)
     for kind in range(classes):
-        own = meant & (rows[..., CLASS] == kind)
-        tp, fp = (own & right(rows)).sum(1), (own & wrong(rows)).sum(1)
+        own = rows[..., CLASS] == kind
+        tp, fp = (own & hits).sum(1), (own & misses).sum(1)
         found[:, kind] = np.stack([tp, fp, (true == kind).sum(1) - tp], 1)
     return found
 
@@ -143,8 +144,8 @@ def counts(summaries: np.ndarray, threshold: float, classes: int) -> np.ndarray:
 def best_threshold(summaries: np.ndarray) -> float:
     """The score that gives the highest F1 of all boxes together, halfway to the next lower one."""
     rows = found_of(summaries).reshape(-1, WIDTH)
+    rows = rows[right(rows) | wrong(rows)]
     hits = right(rows)
-    rows, hits = rows[hits | wrong(rows)], hits[hits | wrong(rows)]
     if not hits.any():
         return UNTUNED
     order = np.argsort(-rows[:, SCORE], kind="stable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -57,6 +58,11 @@ class Look:
     def truth(self) -> np.ndarray:
         """The classes of the items that are held."""
         return self.asked.labels[self.asked.held]
+
+    @cached_property
+    def scores(self) -> list[outliers.Score]:
+        """How unlike what is learnt from each held item is."""
+        return outliers.scores(self.fitted, self.found)
 
     def within(self, rows: np.ndarray) -> list[np.ndarray]:
         """The draws of those of the held items that are among ``rows``, by their places there."""
@@ -129,7 +135,7 @@ def _outliers(look: Look) -> Iterator[Finding]:
     strange = ~look.asked.normal[look.asked.held]
     if strange.all() or not strange.any():
         return
-    for score in outliers.scores(look.fitted, look.found):
+    for score in look.scores:
         each = outliers.detection(score, strange, look.draws)
         yield Finding("outliers", score.name, score.space, "AUROC", each, len(strange), 0.5, score.kind)
 
