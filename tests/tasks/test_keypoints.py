@@ -15,7 +15,7 @@ from PIL import Image
 import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.data.augment import GEOMETRY, Moves
-from pellucid.data.dataset import Dataset, Stack
+from pellucid.data.dataset import Boxes, Dataset, Stack
 from pellucid.models.inputs import InputSpec
 from pellucid.tasks.landmarks import losses, scores
 from pellucid.tasks.landmarks.matching import matched
@@ -289,11 +289,60 @@ def test_targets_are_in_pixels_of_what_enters_the_network() -> None:
     assert (vocabulary.values, vocabulary.most) == ({"point": ("point",)}, 2)  # one of the three is not seen
     spec = InputSpec(SIZE, (0.0,), (1.0,), crop=None)
     found = [target_of(vocabulary)(data, i, spec.frame(48, 64), spec) for i in range(3)]
-    assert found[0].tolist() == [[32, 24, -1], [2, 3, 0], [31.5, 23.5, 0]]
+    assert found[0][:, :3].tolist() == [[32, 24, -1], [2, 3, 0], [31.5, 23.5, 0]]
     assert found[1].isnan().all()
-    assert found[2][0].tolist() == [32, 24, -1]
+    assert found[2][0, :3].tolist() == [32, 24, -1]
     half = dataclasses.replace(spec, crop=0.5)
     assert target_of(vocabulary)(data, 0, half.frame(48, 64), half)[1:].isnan().all()  # the crop shows none of them
+
+
+def crowded() -> torch.Tensor:
+    """One landmark at 4, 5, and from 16, 0 to 32, 24 a box in which nobody marked any."""
+    boxes = (Boxes(np.array([[0.0, 0, 20, 20], [32, 0, 64, 48]]), ("one", "one"), frozenset({1}), frozenset({1})),)
+    data = dataclasses.replace(data_of([np.array([[8.0, 10.0]])]), boxes=boxes)
+    spec = InputSpec(SIZE, (0.0,), (1.0,), crop=None)
+    return target_of(scene_vocabulary(data, "points", [0]))(data, 0, spec.frame(48, 64), spec)[None]
+
+
+def with_a_stray(x: float, y: float) -> torch.Tensor:
+    """A heatmap of the crowded picture's landmark and of one more."""
+    return heatmaps(targets([(4, 5, 0), (x, y, 0)]), 1, SIZE, 1.5)
+
+
+@pytest.mark.parametrize("loss", [losses.squared_error, losses.focal])
+def test_what_is_said_in_a_crowd_costs_nothing(loss) -> None:
+    truth, ideal = crowded(), heatmaps(crowded(), 1, SIZE, 1.5)
+    say = (lambda heat: heat) if loss is losses.squared_error else (lambda heat: 12 * heat - 6)
+    known = float(loss(say(ideal), truth, 1.5))
+    assert float(loss(say(with_a_stray(24, 12)), truth, 1.5)) == pytest.approx(known, abs=1e-3)
+    assert float(loss(say(with_a_stray(10, 18)), truth, 1.5)) > known + 0.5
+    mirrored_back = moved(("point",))(truth, Moves(torch.tensor([[[-1.0, 0, 0], [0, 1, 0]]]), SIZE))
+    assert mirrored_back[0, 1, :3].tolist() == [28, 5, 0]
+    assert mirrored_back[0, 2].tolist() == [0, 0, -2, 16, 24]
+    assert float(loss(say(with_a_stray(24, 12).flip(3)), mirrored_back, 1.5)) < known + 0.5
+
+
+def test_what_is_found_in_a_crowd_counts_neither_way() -> None:
+    own = task(most=1)
+
+    def counts(x: float, y: float) -> list[float]:
+        decisions = own.decide(own.summary(with_a_stray(x, y), crowded()).numpy(), own.rule)
+        return [float(scores.column(decisions, name)[0, 0]) for name in ("tp", "fp", "fn")]
+
+    assert counts(24, 12) == [1, 0, 0]
+    assert counts(10, 18) == [1, 1, 0]
+    inside = crowded()
+    inside[0, 1, :2] = torch.tensor([24.0, 12.0])  # one that somebody marked within the crowd is asked for
+    decisions = own.decide(own.summary(with_a_stray(24, 12), inside).numpy(), own.rule)
+    assert scores.column(decisions, "tp")[0, 0] == 1
+
+
+def test_the_constant_answer_learns_nothing_from_crowds() -> None:
+    many = torch.cat([crowded(), torch.nn.functional.pad(targets([(24, 12, 0)], most=2), (0, 2), value=torch.nan)])
+    constant = task().constant(many)
+    at = constant[0, 0, 11:13, 23:25].mean()
+    assert float(at) > 0.8, "of two pictures one does not say whether there is one"
+    assert float(constant[0, 0, 4:6, 3:5].mean()) == pytest.approx(float(at) / 2, rel=1e-3)
 
 
 def test_tables_tell_types_and_pictures_without_landmarks(tmp_path: Path) -> None:
@@ -335,8 +384,8 @@ def test_keypoints_of_coco_have_their_names(tmp_path: Path) -> None:
     vocabulary = scene_vocabulary(data, "points", [0])
     spec = InputSpec((20, 20), (0.0,), (1.0,), crop=None)
     found = target_of(vocabulary)(data, 0, spec.frame(20, 20), spec)
-    assert found[1:4].tolist() == [[2, 3, 0], [12, 3, 0], [14, 9, 1]]  # the nose that nobody labelled is none
-    assert target_of(vocabulary)(data, 1, spec.frame(20, 20), spec)[0].tolist() == [20, 20, -1]
+    assert found[1:4, :3].tolist() == [[2, 3, 0], [12, 3, 0], [14, 9, 1]]  # the nose that nobody labelled is none
+    assert target_of(vocabulary)(data, 1, spec.frame(20, 20), spec)[0, :3].tolist() == [20, 20, -1]
     marks[0]["keypoints"] = [2, 3, 2]
     (tmp_path / "coco.json").write_text(json.dumps(told))
     assert "it has 1 keypoints, and its category names 2" in pellucid.dataset(tmp_path / "coco.json").problems[0].what

@@ -97,11 +97,13 @@ class Boxes:
     """The boxes of one picture: [k, 4] as x0, y0, x1, y1 in its pixels, and what is in each.
 
     crowds: the numbers of those that hold many of their kind in one mark, so that nobody can tell one box from another.
+    unpointed: of those whose points nobody marked, though points of their kind are marked elsewhere.
     """
 
     corners: np.ndarray
     kinds: tuple[str, ...]
     crowds: frozenset[int] = frozenset()
+    unpointed: frozenset[int] = frozenset()
 
     def single(self) -> np.ndarray:
         """Which boxes are of one thing: bool [k]."""

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from pellucid.core.errors import BadInput
 from pellucid.models.heads import OWN, Head
 from pellucid.tasks.landmarks import losses, scores
 from pellucid.tasks.landmarks.peaks import Refine
-from pellucid.tasks.landmarks.truth import heatmaps, judged, moved, target_of
+from pellucid.tasks.landmarks.truth import asked, heatmaps, judged, moved, target_of
 from pellucid.tasks.table import tasks
 from pellucid.tasks.task import Columns, Scene, Task, Vocabulary
 
@@ -97,11 +96,19 @@ def heat_of(task: Task, output: Tensor) -> Tensor:
 
 
 def _mean_heatmap(targets: Tensor, kinds: int, sigma: float) -> Tensor:
-    """The average over what is learnt from, [1, kinds, height, width]: who does not look can do no better."""
+    """The average over what is learnt from, [1, kinds, height, width]: who does not look can do no better.
+
+    In each pixel over the pictures in which it is asked for.
+    """
     known = targets[judged(targets)]
     width, height = (int(side) for side in known[0, 0, :2])
-    total = sum(heatmaps(part, kinds, (height, width), sigma).sum(0) for part in known.split(_TOGETHER))
-    return torch.as_tensor(total)[None] / len(known)
+    total, times = known.new_zeros(kinds, height, width), known.new_zeros(kinds, height, width)
+    for part in known.split(_TOGETHER):
+        own = heatmaps(part, kinds, (height, width), sigma)
+        looked = asked(part, own, sigma).expand_as(own)
+        total += (looked * own).sum(0)
+        times += looked.sum(0)
+    return total[None] / times.clamp(min=1)
 
 
 def _as_they_are(summaries: Tensor) -> Tensor:

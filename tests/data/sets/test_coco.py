@@ -71,6 +71,16 @@ def test_objects_become_tags_boxes_outlines_and_points(home):
     assert data.take([1]).outlines == ((None,),)
 
 
+def test_points_are_not_asked_for_where_nobody_marked_them(home):
+    """A crowd; and as COCO's own scores have it, an object of which no point is labelled."""
+    none, some = [0] * 6, [1, 2, 2, 0, 0, 0]
+    marks = [entry(1, keypoints=some), entry(2, keypoints=none), entry(3, iscrowd=1, keypoints=none)]
+    marks += [entry(4, category=2), entry(5, category=2, iscrowd=1), entry(6, image=2, iscrowd=1)]
+    data = coco.read(write(home / "coco.json", marks))
+    assert [sorted(boxes.unpointed) for boxes in data.boxes] == [[1, 2], [0]], "dogs have no points anywhere"
+    assert [len(points) for points in data.points] == [4, 0]
+
+
 def test_a_box_is_taken_from_the_outline_where_it_is_not_told(home):
     told = entry(segmentation=[SQUARE, [20, 20, 25, 20, 25, 28]])
     del told["bbox"]

@@ -30,14 +30,18 @@ def is_peak(heat: Tensor) -> Tensor:
     return found.view(heat.shape)
 
 
-def peaks(heat: Tensor, most: int, *, least: float = 0.0, refine: Refine = "dark") -> Tensor:
+def peaks(
+    heat: Tensor, most: int, *, least: float = 0.0, refine: Refine = "dark", among: Tensor | None = None
+) -> Tensor:
     """The highest peaks of each map: [..., most, 3] as x, y, height; height 0 where there is none.
 
-    heat: [..., height, width]. least: lower peaks are none. x, y: in pixels of the map, the left upper corner of the
-    first one being 0, 0, so that the centre of pixel (row, column) is (column + 0.5, row + 0.5).
+    heat: [..., height, width]. least: lower peaks are none. among: 0 where a pixel is none in any case. x, y: in pixels
+    of the map, the left upper corner of the first one being 0, 0, so that the centre of pixel (row, column) is
+    (column + 0.5, row + 0.5).
     """
     height, width = heat.shape[-2:]
-    flat = torch.where(is_peak(heat) & (heat > least), heat, 0.0).flatten(-2)
+    found = is_peak(heat) & (heat > least)
+    flat = torch.where(found if among is None else found & (among > 0), heat, 0.0).flatten(-2)
     score, index = flat.topk(min(most, height * width), -1)
     row, column = index // width, index % width
     shift = _shifts(heat, row, column, refine)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from pellucid.tasks.landmarks.matching import matched
 from pellucid.tasks.landmarks.peaks import Refine, peaks
-from pellucid.tasks.landmarks.truth import judged, there
+from pellucid.tasks.landmarks.truth import asked, heatmaps, judged, limited, there
 from pellucid.tasks.task import Metric, Vocabulary
 
 #: Of a picture and type: whether anybody looked; matched, found without a match, true without one; the sum of matched
@@ -38,15 +38,23 @@ def most_of(vocabulary: Vocabulary) -> int:
 
 
 def summary_of(heat: Tensor, targets: Tensor, *, sigma: float, most: int, refine: Refine) -> Tensor:
-    """Summaries of heatmaps [N, types, height, width] against targets; ``most`` peaks of each map are kept."""
+    """Summaries of heatmaps [N, types, height, width] against targets; ``most`` peaks of each map are kept.
+
+    Where nothing is asked for, nothing is found, and the density is not counted.
+    """
     kinds = heat.shape[1]
-    found = peaks(heat, most, least=FLOOR, refine=refine)
+    looked = (
+        asked(targets, heatmaps(targets, kinds, (heat.shape[-2], heat.shape[-1]), sigma), sigma)
+        if limited(targets)
+        else None
+    )
+    found = peaks(heat, most, least=FLOOR, refine=refine, among=looked)
     own = there(targets, kinds)
     places = targets[:, None, 1:, :2].nan_to_num(0.0).expand(-1, kinds, -1, -1)
     true = torch.cat([places, torch.ones_like(places[..., :1])], -1) * own[..., None]
     first = torch.stack(
         [
-            density_of(heat, sigma),
+            density_of(heat if looked is None else heat * looked, sigma),
             judged(targets).to(heat)[:, None].expand(-1, kinds),
             torch.full_like(heat[:, :, 0, 0], float(max(heat.shape[-2:]))),
         ],

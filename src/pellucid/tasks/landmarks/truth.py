@@ -1,9 +1,10 @@
 """Landmarks as targets, and as heatmaps.
 
-A target is float32 [1 + most, 3]. Its first row is (width, height, JUDGED) of what enters the network, then a row a
+A target is float32 [1 + most, 5]. Its first row is (width, height, JUDGED) of what enters the network, then a row a
 landmark: x, y in pixels (the first pixel's left upper corner is 0, 0) and the number of its type. Rows without one are
 NaN; where nobody knows what a picture shows, all are. A picture that was looked at and shows none has its first row.
-A landmark of type OPEN is not asked for: it is neither taught, nor is its place taken for background.
+A landmark of type OPEN is not asked for: it is neither taught, nor is its place taken for background. A row of type
+VEILED is no landmark but a box from x, y to the two numbers behind the type, in which nobody marked any: a crowd's.
 """
 
 from __future__ import annotations
@@ -31,18 +32,21 @@ JUDGED = -1.0
 #: The type of a landmark that nobody asks for, and how many sigma around it are not looked at.
 OPEN, AROUND = -1.0, 3.0
 
+#: The type of a box in which nobody marked the landmarks, and where its x0, y0, x1, y1 stand in its row.
+VEILED, BOX = -2.0, [0, 1, 3, 4]
+
 
 def target_of(vocabulary: Vocabulary) -> Callable[[Dataset, int, Frame, InputSpec], Tensor]:
     """The targets of a task: item i's landmarks in pixels of what enters the network; those outside of it are none."""
     kinds, most = vocabulary.values["point"], vocabulary.most
 
     def target(data: Dataset, i: int, frame: Frame, spec: InputSpec) -> Tensor:
-        found = torch.full((1 + most, 3), torch.nan)
+        found = torch.full((1 + most, 5), torch.nan)
         given = None if data.points is None else data.points[i]
         if given is None:
             return found
         height, width = spec.size
-        found[0] = torch.tensor([width, height, JUDGED])
+        found[0, :3] = torch.tensor([width, height, JUDGED])
         places = np.asarray(given, np.float64).reshape(-1, 2)
         named = kinds_of(data, i, len(places))
         unknown = sorted(set(named) - set(kinds))
@@ -51,16 +55,24 @@ def target_of(vocabulary: Vocabulary) -> Callable[[Dataset, int, Frame, InputSpe
             raise BadInput(f"{unknown[0]!r} is no known type of landmark", where=data.row(i), cure=cure)
         numbers = np.array([kinds.index(name) for name in named], np.float64)
         numbers[~data.asked(i, len(numbers))] = OPEN
-        x = (places[:, 0] - frame.left) * width / (frame.right - frame.left)
-        y = (places[:, 1] - frame.top) * height / (frame.bottom - frame.top)
-        inside = (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
-        rows = np.stack([x, y, numbers], 1)[inside]
-        if len(rows) > most:  # of a picture that was not there in training
-            found = torch.cat([found, found.new_full((len(rows) - most, 3), torch.nan)])
+        scale = np.array([width / (frame.right - frame.left), height / (frame.bottom - frame.top)])
+        places = (places - [frame.left, frame.top]) * scale
+        inside = ((places >= 0) & (places <= [width, height])).all(1)
+        shown = np.concatenate([places, numbers[:, None], np.full((len(places), 2), np.nan)], 1)[inside]
+        veils = (_veils(data, i).reshape(-1, 2) - [frame.left, frame.top]) * scale
+        rows = np.concatenate([shown, np.insert(veils.reshape(-1, 4), 2, VEILED, axis=1)])
+        if len(rows) > most:  # of boxes, and of a picture that was not there in training
+            found = torch.cat([found, found.new_full((len(rows) - most, 5), torch.nan)])
         found[1 : 1 + len(rows)] = torch.from_numpy(rows).float()
         return found
 
     return target
+
+
+def _veils(data: Dataset, i: int) -> np.ndarray:
+    """The boxes of item i in which nobody marked landmarks: [k, 4] as x0, y0, x1, y1 in its pixels."""
+    boxes = None if data.boxes is None else data.boxes[i]
+    return np.empty((0, 4)) if boxes is None else np.asarray(boxes.corners, np.float64)[sorted(boxes.unpointed)]
 
 
 def kinds_of(data: Dataset, i: int, count: int) -> Sequence[str]:
@@ -81,7 +93,7 @@ def mirrored(kinds: Sequence[str]) -> tuple[int, ...]:
 
 
 def moved(kinds: Sequence[str]) -> Callable[[Tensor, Moves], Tensor]:
-    """Targets [N, 1 + most, 3] after their pictures were moved; a landmark that left the picture is none.
+    """Targets [N, 1 + most, 5] after their pictures were moved; a landmark that left the picture is none.
 
     Where a picture was mirrored (the matrix turns left into right), so are the sides in the names of types.
     """
@@ -99,7 +111,11 @@ def moved(kinds: Sequence[str]) -> Callable[[Tensor, Moves], Tensor]:
         swapped = other.to(numbers)[numbers.nan_to_num(0.0).clamp(min=0).long()]
         swap = mirror.to(numbers.device)[:, None] & (numbers >= 0)
         found[:, 1:, 2] = torch.where(swap, swapped, numbers)
-        found[:, 1:][outside] = torch.nan
+        veiled = numbers == VEILED
+        found[:, 1:][outside & ~veiled] = torch.nan
+        if bool(veiled.any()):
+            boxes = moves.boxes(targets[:, 1:][..., BOX])
+            found[:, 1:][..., BOX] = torch.where(veiled[..., None], boxes, found[:, 1:][..., BOX])
         return found
 
     return move
@@ -108,6 +124,11 @@ def moved(kinds: Sequence[str]) -> Callable[[Tensor, Moves], Tensor]:
 def judged(targets: Tensor) -> Tensor:
     """Which pictures anybody looked at: bool [N]."""
     return ~targets[:, 0, 0].isnan()
+
+
+def limited(targets: Tensor) -> bool:
+    """Whether some of these pictures have places that nobody asks for."""
+    return bool((targets[:, 1:, 2] < 0).any())
 
 
 def there(targets: Tensor, kinds: int) -> Tensor:
@@ -140,13 +161,28 @@ def heatmaps(targets: Tensor, kinds: int, size: tuple[int, int], sigma: float) -
 
 
 def asked(targets: Tensor, wanted: Tensor, sigma: float) -> Tensor:
-    """Which pixels of the heatmaps ``wanted`` [N, kinds, height, width] are judged: all but those within AROUND · sigma
-    of a landmark that is not asked for and nearer to it than to one that is. float of the same shape, or a 1.
+    """Which pixels of the heatmaps ``wanted`` [N, kinds, height, width] are judged: float of the same shape, or a 1.
+
+    All but those within AROUND · sigma of a landmark that is not asked for and nearer to it than to one that is, and
+    those of a veiled box that are not within AROUND · sigma of one that is.
     """
-    open_ = targets[:, 1:, 2] == OPEN
-    if not bool(open_.any()):
-        return wanted.new_ones(())
-    others = targets.clone()
-    others[:, 1:, 2] = torch.where(open_, 0.0, torch.nan)
-    near = heatmaps(others, 1, (wanted.shape[-2], wanted.shape[-1]), sigma)
-    return ((near < math.exp(-(AROUND**2) / 2)) | (near <= wanted)).to(wanted)
+    open_, veiled = targets[:, 1:, 2] == OPEN, targets[:, 1:, 2] == VEILED
+    far, size = math.exp(-(AROUND**2) / 2), (wanted.shape[-2], wanted.shape[-1])
+    found = wanted.new_ones(())
+    if bool(open_.any()):
+        others = targets.clone()
+        others[:, 1:, 2] = torch.where(open_, 0.0, torch.nan)
+        near = heatmaps(others, 1, size, sigma)
+        found = ((near < far) | (near <= wanted)).to(wanted)
+    if bool(veiled.any()):
+        found = found * (~_covered(targets, veiled, size)[:, None] | (wanted >= far))
+    return found
+
+
+def _covered(targets: Tensor, veiled: Tensor, size: tuple[int, int]) -> Tensor:
+    """Which pixels' centres lie in a veiled box: bool [N, height, width]. veiled: which rows are such, [N, most]."""
+    x0, y0, x1, y1 = targets[:, 1:][..., BOX].unbind(2)
+    rows, columns = (torch.arange(side, device=targets.device) + 0.5 for side in size)
+    across = (columns >= x0[..., None]) & (columns <= x1[..., None]) & veiled[..., None]
+    down = (rows >= y0[..., None]) & (rows <= y1[..., None])
+    return torch.einsum("nkh,nkw->nhw", down.float(), across.float()) > 0
