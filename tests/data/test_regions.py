@@ -33,6 +33,19 @@ def test_numbers_without_names_may_have_gaps(tmp_path: Path) -> None:
     assert region_map(data, 1, found.names, found.numbers).tolist() == [[0, 1], [1, UNKNOWN]]
 
 
+def test_masks_that_cannot_be_read_are_told_together(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    data = masked(tmp_path, *(rng.integers(0, 3, (9, 9)) for _ in range(8)))
+    assert data.masks is not None
+    for mask in data.masks[1:]:
+        whole = Path(mask).read_bytes()
+        Path(mask).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(BadInput, match=r"given: 7 masks cannot be read: .*1\.png: .*5\.png: .*; and 2 more"):
+        regions_of(data, range(8))
+    with pytest.raises(BadInput, match=r"1\.png: this is no mask"):
+        regions_of(data.take([0, 1]), [0, 1])
+
+
 def test_pixels_are_counted_among_the_training_items_and_numbers_looked_for_in_all(tmp_path: Path) -> None:
     data = masked(tmp_path, np.array([[0, 1]]), np.array([[2, 2]]))
     found = regions_of(data, [0])

@@ -25,6 +25,9 @@ UNKNOWN = -1
 #: What is called so is no region but what is left over.
 REST = ("background", "outside", "nothing", "rest")
 
+#: How many masks are named that cannot be read.
+NAMED = 5
+
 #: Masks whose pixels are counted, where names say which regions there are.
 COUNTED = 500
 
@@ -60,7 +63,7 @@ def regions_of(data: Dataset, training: Sequence[int]) -> Regions:
         return _of_outlines(data, training)
     known = [i for i in training if data.masks[i]]
     looked = known[:COUNTED] if data.mask_names else known
-    each = [_numbers(data.masks[i]) for i in track(looked, "counting the masks' pixels")]
+    each = _each_counted([data.masks[i] for i in looked], data.source)
     counted = sum(each, Counter[int]())
     if data.mask_names:
         names = _named(data, counted, looked)
@@ -70,6 +73,24 @@ def regions_of(data: Dataset, training: Sequence[int]) -> Regions:
     names = names if 0 in names or rest_of(tuple(names.values())) is not None else {0: REST[0], **names}
     numbers = tuple(sorted(names))
     return Regions(tuple(names[n] for n in numbers), numbers, tuple(counted[n] for n in numbers))
+
+
+def _each_counted(masks: Sequence[str | None], where: str) -> list[Counter[int]]:
+    """The numbers in each; those that cannot be read are told together."""
+    found, broken = [], []
+    for mask in track(masks, "counting the masks' pixels"):
+        try:
+            found.append(_numbers(mask))
+        except BadInput as error:
+            broken.append(error)
+    if len(broken) == 1:
+        raise broken[0]
+    if broken:
+        told = "; ".join(f"{error.where}: {error.what}" for error in broken[:NAMED])
+        more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
+        cure = "save them again, or leave their pictures out"
+        raise BadInput(f"{len(broken)} masks cannot be read: {told}{more}", where=where, cure=cure)
+    return found
 
 
 def _all_numbers(data: Dataset, counted: Counter[int], known: Sequence[int]) -> set[int]:

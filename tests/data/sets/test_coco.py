@@ -8,8 +8,9 @@ from PIL import Image
 
 from pellucid.core.errors import BadInput
 from pellucid.data.masks import read_mask
-from pellucid.data.sets import coco, table
+from pellucid.data.sets import coco, mask_folders, table
 from pellucid.data.sets.checks import inspect
+from pellucid.data.sets.opening import dataset, form_of
 from pellucid.synth.dataset import Plan, write_dataset
 from pellucid.synth.folder import Wish
 from pellucid.synth.recipe import recipe_of
@@ -186,3 +187,29 @@ def test_what_make_writes_is_read_back_box_for_box_and_pixel_for_pixel(tmp_path)
         assert np.array_equal(drawn[drawn > 0], mask[drawn > 0])
         assert ((drawn == 0) & (mask > 0)).sum() < SEEN  # of what is hardly seen nothing is told
     assert inspect(data, None, needs=("boxes",)) == ()
+
+
+@pytest.mark.parametrize("name", ["person_keypoints.json", "annotations.json", "mine.json"])
+def test_a_folder_is_read_by_its_file_of_whatever_name(name, home):
+    write(home / name, [entry(1), entry(2, image=2)])
+    (home / "notes.json").write_text('{"images": 3}', encoding="utf-8")
+    assert form_of(home) is coco
+    assert dataset(home).columns["tags"] == ("cat", "cat")
+    (home / "images").mkdir()
+    (home / "masks").mkdir()
+    for folder in ("images", "masks"):
+        Image.new("L", (40, 30)).save(home / folder / "a.png")
+    assert form_of(home) is mask_folders, "whoever has masks means these"
+
+
+def test_an_outline_outside_of_its_picture_is_told(home):
+    far, below = [50, 3, 60, 3, 60, 9], [2, 31, 12, 31, 12, 39]
+    shapes = [[SQUARE], [far], [below], [[-5, 3, 12, 3, 12, 9]], {"counts": [600], "size": [20, 30]}]
+    path = write(home / "coco.json", [entry(k, segmentation=shape) for k, shape in enumerate(shapes, start=1)])
+    told = [(p.what, p.fatal) for p in inspect(coco.read(path), None, needs=("masks",)) if "outline" in p.what]
+    assert told == [
+        ("outline 1 (within 50, 3, 60, 9) lies outside the picture, 40 × 30", True),
+        ("outline 2 (within 2, 31, 12, 39) lies outside the picture, 40 × 30", True),
+        ("outline 4: the run lengths are of a picture of 30 × 20, and this one is 40 × 30", True),
+    ]
+    assert not any(p.fatal for p in inspect(coco.read(path), None, needs=("boxes",))), "boxes are not about outlines"

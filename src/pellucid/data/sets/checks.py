@@ -127,6 +127,8 @@ def _item_problems(
         found["points"] = marks.point_faults(points, height, width)
     if data.masks is not None and (mask := data.masks[i]):
         found["masks"] = marks.mask_faults(mask, height, width, data.mask_names)
+    elif data.masks is None and data.outlines is not None:
+        found["masks"] = marks.outline_faults(data.outlines[i], height, width)
     for kind, words in found.items():
         yield from (Problem(row, what, fatal=kind in needs) for what in words)
 

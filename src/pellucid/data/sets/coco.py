@@ -7,6 +7,7 @@ counts as a tag, and what lies in its box or outline is not asked for. Keypoints
 from __future__ import annotations
 
 import json
+import mmap
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,11 +21,18 @@ from pellucid.data.dataset import Dataset, Problem
 from pellucid.data.images import MAX_BYTES
 from pellucid.data.opening import fault, opened
 from pellucid.data.outlines import Outline, Polygons, RunLengths
+from pellucid.data.sets import mask_folders
 from pellucid.data.sets.cells import SPLIT_NAMES
 from pellucid.data.sets.objects import Marked, Picture, dataset_of
 
 #: A longer JSON is refused: parsing takes about ten times its length.
 MAX_JSON = 1 << 31
+
+#: What a file is made of.
+LISTS = ("images", "annotations", "categories")
+
+#: Of more files than these in a folder none is read for whether it is of this form.
+_NAMED_OTHERWISE = 6
 
 #: How many of a file's pictures are looked for in a folder before it is taken as theirs.
 _TRIED = 20
@@ -77,11 +85,29 @@ def _splits(path: Path) -> dict[str | None, Path]:
 
 
 def _files_in(folder: Path) -> list[Path]:
-    """The annotation files of a folder: one of its own, COCO's ``annotations/``, or one in the folder of each split."""
+    """The annotation files of a folder: one of its own, COCO's ``annotations/``, or one in the folder of each split.
+
+    Under any other name a file is one where its text is of that form, and the folder has no masks.
+    """
     beside = [p for p in folder.glob("*.json") if "coco" in p.name.lower() or p.name.startswith("instances")]
     inside = sorted(folder.glob("annotations/*.json"))
     objects = [f for f in inside if f.name.startswith("instances")] or [f for f in inside if "keypoints" in f.name]
-    return sorted(folder.glob(f"*/{_EXPORTED}")) or sorted(beside) or objects or inside
+    return sorted(folder.glob(f"*/{_EXPORTED}")) or sorted(beside) or objects or inside or _unnamed(folder)
+
+
+def _unnamed(folder: Path) -> list[Path]:
+    """Its files of whatever name whose text holds the three lists; of many files each is about one picture."""
+    own = sorted(folder.glob("*.json"))
+    if not 0 < len(own) <= _NAMED_OTHERWISE or mask_folders.recognises(folder):
+        return []
+    return [file for file in own if _tells_lists(file)]
+
+
+def _tells_lists(file: Path) -> bool:
+    if not file.is_file() or not 0 < file.stat().st_size <= MAX_JSON:
+        return False
+    with file.open("rb") as told, mmap.mmap(told.fileno(), 0, access=mmap.ACCESS_READ) as text:
+        return all(text.find(f'"{name}"'.encode()) >= 0 for name in LISTS)
 
 
 def _split_in(stem: str) -> str | None:
@@ -98,8 +124,7 @@ def _parsed(path: Path) -> Mapping[str, Any]:
         raise error.at(path) from error.__cause__
     except (ValueError, RecursionError) as error:
         raise BadInput(f"this is no JSON ({error})", where=path, cure="get it again from where it came") from error
-    lists = ("images", "annotations", "categories")
-    missing = [n for n in lists if not isinstance(told, dict) or not isinstance(told.get(n), list)]
+    missing = [n for n in LISTS if not isinstance(told, dict) or not isinstance(told.get(n), list)]
     if missing:
         cure = "name a file with images, annotations and categories, as COCO's instances_*.json has them"
         raise BadInput(f"this is no COCO file: it has no list of {' or '.join(missing)}", where=path, cure=cure)

@@ -1,14 +1,15 @@
-"""What is wrong with the boxes, points and mask of one picture."""
+"""What is wrong with the boxes, points, outlines and mask of one picture."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Boxes
 from pellucid.data.masks import UNJUDGED, read_mask
+from pellucid.data.outlines import Outline, Polygons
 
 #: Pixels by which rounding may carry a corner or a point over the edge.
 ROUNDING = 0.5
@@ -33,6 +34,21 @@ def point_faults(points: np.ndarray, height: int, width: int) -> Iterator[str]:
     for k in np.flatnonzero(outside.any(1)).tolist():
         x, y = known[k]
         yield f"point {k} ({x:g}, {y:g}) lies outside the picture, {width} × {height}"
+
+
+def outline_faults(outlines: Sequence[Outline | None], height: int, width: int) -> Iterator[str]:
+    """Which outlines are of another picture, or lie outside of it altogether; what reaches out is cut at the edge."""
+    for k, outline in enumerate(outlines):
+        if isinstance(outline, Polygons):
+            x0, y0, x1, y1 = outline.corners
+            if x1 <= 0 or y1 <= 0 or x0 >= width or y0 >= height:
+                at = f"{x0:g}, {y0:g}, {x1:g}, {y1:g}"
+                yield f"outline {k} (within {at}) lies outside the picture, {width} × {height}"
+        elif outline is not None:
+            try:
+                outline.mask(height, width)
+            except BadInput as error:
+                yield f"outline {k}: {error.what}"
 
 
 def mask_faults(path: str, height: int, width: int, values: Collection[int]) -> Iterator[str]:
