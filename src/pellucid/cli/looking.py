@@ -62,8 +62,7 @@ def inputs_of(data: Sequence[str], *, stacked: bool = False, tables: bool = Fals
             raise BadInput(f"--stacked takes one file, and {len(data)} were given", cure="pass one .npy or .npz file")
         return Named(list(data), read_stack(data[0]))
     files = pictures_in(data)
-    known = [f for f in files if matrices.is_matrix(f) and not (tables and is_table(f))]
-    if known:
+    if any(matrices.is_matrix(f) and not (tables and is_table(f)) for f in files):
         return Named(files, [matrices.read(f) for f in files])
     for path in files:
         if not path.startswith("example:") and not Path(path).expanduser().exists():
