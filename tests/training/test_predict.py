@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,14 @@ def test_files_arrays_samples_and_lists_are_the_same(run: Run, tmp_path: Path) -
     for other in found[1:]:
         np.testing.assert_allclose(other, found[0], atol=1e-6)
     assert len(predict(run, files[0]).table) == 1
+
+
+def test_a_small_network_waits_for_no_library_that_it_needs_not(run: Run, tmp_path: Path) -> None:
+    code = (
+        "import sys, pellucid; pellucid.predict(*sys.argv[1:]); assert not {'timm', 'torchvision'} & set(sys.modules)"
+    )
+    folder = write(stripes(2, seed=9), tmp_path / "new")
+    subprocess.run([sys.executable, "-c", code, str(run.folder), str(folder)], check=True)
 
 
 def test_the_sheet_shows_some_of_many_and_the_table_all(run: Run, tmp_path: Path) -> None:

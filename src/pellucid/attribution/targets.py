@@ -13,7 +13,6 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.ops import box_iou
 
 from pellucid.core.errors import BadInput
 from pellucid.models.network import first_tensor
@@ -155,6 +154,8 @@ def _best_box(found: Mapping[str, Tensor], label: int, near: tuple[float, ...] |
     mine = found["labels"] == label
     scores = found["scores"][mine]
     if near is not None:
+        from torchvision.ops import box_iou  # loaded when asked: nearly as slow as torch
+
         scores = scores * box_iou(found["boxes"][mine], found["boxes"].new_tensor([near]))[:, 0]
     return scores.max() if len(scores) else found["scores"].sum() * 0
 

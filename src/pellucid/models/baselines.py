@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchvision.transforms.functional import gaussian_blur
 
 from pellucid.core.errors import BadInput, near
 from pellucid.models.network import Network
@@ -28,6 +27,8 @@ def baseline_of(network: Network, x: Tensor, wanted: Baseline) -> Tensor:
     if wanted == "mean":
         return x.mean((2, 3), keepdim=True).expand_as(x)
     if wanted == "blur":
+        from torchvision.transforms.functional import gaussian_blur  # loaded when asked: nearly as slow as torch
+
         sigma = max(1.0, min(x.shape[-2:]) / 10)
         # The kernel must fit into the reflected border, which is one pixel less than the picture.
         size = [min(2 * round(3 * sigma) + 1, 2 * n - 1) for n in (x.shape[-1], x.shape[-2])]

@@ -6,8 +6,6 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import timm
-
 from pellucid.core.errors import BadInput, near
 from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network
@@ -15,9 +13,18 @@ from pellucid.models.sources.table import Request, sources
 from pellucid.models.weights import fetching
 
 
-@sources.register("timm", names=lambda: timm.list_models())
+def names() -> list[str]:
+    """All architectures. timm is loaded when somebody asks for them: it takes longer than torch itself."""
+    import timm
+
+    return timm.list_models()
+
+
+@sources.register("timm", names=names)
 def open_timm(request: Request) -> Network:
     """Every architecture of the timm library."""
+    import timm
+
     name = request.name
     if name.partition(".")[0] not in timm.list_models():
         raise BadInput(f"timm knows no model {name!r}", cure=near(name, timm.list_models()))

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from torchvision import models as zoo
-from torchvision.transforms import InterpolationMode
-
 from pellucid.core.errors import BadInput, near
 from pellucid.models.inputs import InputSpec
 from pellucid.models.network import Network
@@ -15,9 +12,18 @@ from pellucid.models.sources.timm_ import imagenet_classes, sized
 from pellucid.models.weights import fetching
 
 
-@sources.register("torchvision", names=lambda: zoo.list_models(module=zoo))
+def names() -> list[str]:
+    """All classifiers. torchvision is loaded when somebody asks for them: it takes nearly as long as torch itself."""
+    from torchvision import models as zoo
+
+    return zoo.list_models(module=zoo)
+
+
+@sources.register("torchvision", names=names)
 def open_torchvision(request: Request) -> Network:
     """Every classifier of the torchvision library."""
+    from torchvision import models as zoo
+
     name, pretrained = request.name, request.weights == "default"
     if name not in zoo.list_models(module=zoo):
         raise BadInput(f"torchvision knows no classifier {name!r}", cure=near(name, zoo.list_models(module=zoo)))
@@ -32,6 +38,8 @@ def open_torchvision(request: Request) -> Network:
 
 def _spec(transform: Any) -> InputSpec:
     """The input that the weights' own transform makes."""
+    from torchvision.transforms import InterpolationMode
+
     crop, resize = transform.crop_size[0], transform.resize_size[0]
     names = {
         InterpolationMode.NEAREST: "nearest",

@@ -8,7 +8,6 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.ops import batched_nms
 
 from pellucid.models.grid import EDGES, FIRST_CLASS, OBJECT, level_of_places
 
@@ -47,6 +46,8 @@ def suppressed(found: np.ndarray, *, overlap: float = SUPPRESSED, without: tuple
 
     without: levels that are not asked.
     """
+    from torchvision.ops import batched_nms  # loaded when asked: nearly as slow as torch, and most tasks need none
+
     found = found[(found[:, SCORE] != NONE) & ~np.isin(found[:, LEVEL], without)]
     if not len(found):
         return found

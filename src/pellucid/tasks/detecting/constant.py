@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.ops import box_iou
 
 from pellucid.models.grid import EDGES, FIRST_CLASS, OBJECT, level_of_places
 from pellucid.tasks.detecting.candidates import LEAST, MOST, SUPPRESSED
@@ -48,6 +47,8 @@ def _some(boxes: Tensor, most: int) -> Tensor:
 
 def _chosen(tried: Tensor, true: Tensor, most: int) -> tuple[Tensor, Tensor]:
     """Which boxes [k, 5], and the shares of the true ones [k] that each was the first to hit."""
+    from torchvision.ops import box_iou  # loaded when asked: nearly as slow as torch
+
     alike = tried[:, None, 4] == true[None, :, 4]
     hit = (box_iou(tried[:, :4], true[:, :4]) >= HIT) & alike
     beside = (box_iou(tried[:, :4], tried[:, :4]) <= SUPPRESSED) | (tried[:, None, 4] != tried[None, :, 4])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional as F
-from torchvision.ops import generalized_box_iou_loss
 
 from pellucid.models.grid import EDGES, FIRST_CLASS, OBJECT
 from pellucid.tasks.detecting.assignment import Assigned, by_anchors, by_size
@@ -23,6 +22,8 @@ def loss_of(output: Tensor, targets: Tensor, anchors: Tensor | None) -> Tensor:
     arXiv:2006.04388, eq. 3), for nearly all places are empty. Boxes pay 1 − GIoU (arXiv:1902.09630), classes CE. Who
     answers for nothing and has its middle in a box that is not asked for pays nothing.
     """
+    from torchvision.ops import generalized_box_iou_loss  # loaded when asked: nearly as slow as torch
+
     known = judged(targets)
     assigned = by_size(targets, output) if anchors is None else by_anchors(targets, anchors)
     count = asked(targets).sum(1).clamp(min=1)
