@@ -200,3 +200,7 @@ def test_of_a_unit_the_last_stage_before_it_is_looked_at(default_network: pelluc
     found = pellucid.explain(default_network, x, "grad_cam", unit="blocks.4:17")
     assert found.receipt.layer == "blocks.2"
     assert pellucid.explain(default_network, x, "grad_cam", unit="classifier:17").receipt.layer == "bn2"
+    with pytest.raises(
+        pellucid.BadInput, match="no stage with a feature map is before 'conv_stem'; choose a layer with"
+    ):
+        pellucid.explain(default_network, x, "grad_cam", unit="conv_stem:1")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -15,9 +15,8 @@ from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
 from pellucid.models.capture import hooks, with_gradient
 from pellucid.models.layers import Layer, last_map
-from pellucid.models.network import Network, first_tensor
+from pellucid.models.network import Network
 from pellucid.models.parts import Until
-from pellucid.models.prepare import untouched
 
 #: Turns a layer's output and the target's gradient there, both [N, channels, h, w], into a map [N, 1, h, w].
 Combine = Callable[[Tensor, Tensor], Tensor]
@@ -197,23 +196,23 @@ def spatial_layer(network: Network, layer: str | None) -> tuple[str, str]:
     """The layer to look at, and why it was chosen."""
     if layer is not None:
         return layer, "as asked"
-    last = last_map(_before_the_unit(network))
+    unit = _unit_layer(network)
+    last = last_map(network.tree() if unit is None else [l for l in network.tree() if l.order < unit.order])
     if last is None or last.resolution is None:
+        what = "the network decides on something other than a feature map"
+        what = what if unit is None else f"no stage with a feature map is before {unit.name!r}"
         cure = "choose a layer with a feature map by layer= (--layer; see pellucid layers)"
-        raise BadInput("the network decides on something other than a feature map", where=network.name, cure=cure)
-    height, width = last.resolution
-    before = _before_the_output(network, last)
+        raise BadInput(what, where=network.name, cure=cure)
+    before = None if unit is not None else _before_the_output(network, last)
     if before is not None:
         return before.name, f"the last feature map before the output ({'{} × {}'.format(*before.resolution)})"
-    return last.name, f"the last layer that gives a feature map ({height} × {width})"
+    return last.name, f"the last layer that gives a feature map ({'{} × {}'.format(*last.resolution)})"
 
 
-def _before_the_unit(network: Network) -> Sequence[Layer]:
-    """The layers that run, but for the one whose unit is explained; all where the answer is."""
-    tree = network.tree()
+def _unit_layer(network: Network) -> Layer | None:
+    """The layer whose unit is explained, which looks at what is before it; None where the answer is explained."""
     end = next((part.layer.partition(":")[0] for part in network.parts if isinstance(part, Until)), None)
-    order = next((l.order for l in tree if l.name == end), None)
-    return tree if order is None else [l for l in tree if l.order < order]
+    return next((l for l in network.tree() if l.name == end), None)
 
 
 def _before_the_output(network: Network, last: Layer) -> Layer | None:
@@ -223,8 +222,7 @@ def _before_the_output(network: Network, last: Layer) -> Layer | None:
     """
     if any(l.order > last.order and l.shape not in (None, last.shape) for l in network.tree()):
         return None  # a classifier's: something else came after, and no pass is needed to see it
-    with untouched(network.module), torch.no_grad():
-        answer = tuple(first_tensor(network(network.probe(2))).shape[1:])
+    answer = network.output_shape()
     if answer != last.shape:
         return None
     found = [l for l in network.tree() if l.resolution and l.shape != answer and 0 <= l.order < last.order]

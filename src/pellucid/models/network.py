@@ -105,6 +105,16 @@ class Network:
         """Every module with its output's shape, its parameters and its stage, in the order of definition."""
         return self._remembered("tree", lambda: layer_tree(self.module, self.probe()))
 
+    def output_shape(self) -> tuple[int, ...]:
+        """What the whole module puts out for one sample: [class], or [class, height, width] where that is a map."""
+
+        def asked() -> tuple[int, ...]:
+            with untouched(self.module), torch.no_grad():
+                return tuple(first_tensor(self.module(self.probe(2))).shape[1:])
+
+        found: tuple[int, ...] = self._remembered("output shape", asked)
+        return found
+
     def layers(self, pattern: str = "*") -> list[str]:
         """Names of the layers that match: a name, a glob, ``re:…``, ``type:…``, ``stage:…``."""
         return find(pattern, self.tree(), where=self.name)

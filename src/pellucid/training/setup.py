@@ -21,9 +21,8 @@ from pellucid.data.sets.checks import inspect, raise_or_warn
 from pellucid.data.sets.splitting import one_group, split_rows
 from pellucid.models.heads import OWN, with_head
 from pellucid.models.inputs import InputSpec
-from pellucid.models.network import Network, first_tensor
+from pellucid.models.network import Network
 from pellucid.models.open import open, pick_device
-from pellucid.models.prepare import untouched
 from pellucid.models.small import NAMES, Standardise
 from pellucid.models.sources.small_ import plain_pixels
 from pellucid.models.sources.smp_ import smp_input
@@ -258,8 +257,7 @@ def _headed(network: Network, task: Task, plan: Plan, *, own: bool) -> Network:
 
 def _check_maps(network: Network, task: Task) -> None:
     """A map of the input's size for each region, or an error."""
-    with untouched(network.module), torch.no_grad():
-        shape = tuple(first_tensor(network(network.probe(2))).shape[1:])
+    shape = network.output_shape()
     wanted = (task.head.outputs, *network.input.size)
     if shape != wanted:
         what = f"it gives {' × '.join(map(str, shape))} where {task.kind} needs {' × '.join(map(str, wanted))}"
