@@ -184,10 +184,9 @@ def _level_words(view: View) -> Iterator[Sentence]:
             text = f"Without {row['level']} mAP50 rises by {short(-lost)} {between}: it can go"
         else:
             moved = f"falls by {short(lost)}" if lost >= 0 else f"rises by {short(-lost)}"
-            text = f"Without {row['level']} alone mAP50 {moved}, no more than chance (95 % interval of the fall "
-            text += (
-                f"{short(low)} to {short(high)}): as far as these pictures tell it can go, as long as the others stay"
-            )
+            between = f"(95 % interval of the fall {short(low)} to {short(high)})"
+            text = f"Without {row['level']} alone mAP50 {moved}, no more than chance {between}: as far as"
+            text += " these pictures tell it can go, as long as the others stay"
         yield Sentence("fact", f"{text}.")
 
 
