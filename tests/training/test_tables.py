@@ -147,3 +147,15 @@ def test_a_resumed_training_reads_the_same_columns(
     code, _, err = call(monkeypatch, capfd, "train", "--resume", "--out", "run")
     assert code == 0, err
     assert (tmp_path / "run/last.safetensors").read_bytes() == before
+
+
+def test_evaluating_a_table_without_the_label(run: Run, tmp_path: Path) -> None:
+    features = FRAME[list(FEATURES)]
+    features.assign(split="test").to_csv(tmp_path / "bare.csv", index=False)
+    with pytest.raises(BadInput, match="no column 'species', which the run learnt; pass labelled items; pellucid pred"):
+        evaluate(run, tmp_path / "bare.csv")
+    features.assign(extra=1.5).to_csv(tmp_path / "extra.csv", index=False)
+    with pytest.raises(
+        BadInput, match=r"'extra' is taken for it; the run does not know '1.5' .*; name the column of cl"
+    ):
+        evaluate(run, tmp_path / "extra.csv")

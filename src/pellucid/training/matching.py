@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -34,10 +34,11 @@ def matched(task: Task, data: Dataset, label: str | None = None) -> tuple[dict[s
     found = {}
     for name, place in places.items():
         if place not in data.columns:
-            cure = near(place, data.columns) + " (--label names another)"
+            cure = f"{near(place, data.columns)} (--label names another)"
+            cure = cure if data.columns else "pass labelled items; pellucid predict needs no label"
             raise BadInput(f"there is no column {place!r}, which the run learnt", where=data.source, cure=cure)
         found[name] = data.columns[place]
-    _refuse_unknown(task, found, data.source)
+    _refuse_unknown(task, found, data.source, notes)
     return found, tuple(notes)
 
 
@@ -46,8 +47,8 @@ def targets_of(task: Task, columns: Mapping[str, tuple[str, ...]]) -> np.ndarray
     return task.encode(columns).numpy()
 
 
-def _refuse_unknown(task: Task, columns: Mapping[str, tuple[str, ...]], source: str) -> None:
-    """Every class that the run does not know, with how many items have it, at once."""
+def _refuse_unknown(task: Task, columns: Mapping[str, tuple[str, ...]], source: str, notes: Sequence[str]) -> None:
+    """Every class that the run does not know, with how many items have it, at once. notes: what was taken for what."""
     told = []
     for name, cells in columns.items():
         known = set(task.vocabulary.values[name])
@@ -58,7 +59,8 @@ def _refuse_unknown(task: Task, columns: Mapping[str, tuple[str, ...]], source: 
     if told:
         more = f", and {len(told) - _TOLD} more" if len(told) > _TOLD else ""
         what = f"the run does not know {', '.join(told[:_TOLD])}{more}"
-        raise BadInput(what, where=source, cure="rename them, or leave these items out")
+        cure = "name the column of classes with label= (--label), or rename them" if notes else ""
+        raise BadInput("; ".join((*notes, what)), where=source, cure=cure or "rename them, or leave these items out")
 
 
 def _refused(task: Task, name: str, cell: str) -> str | None:
