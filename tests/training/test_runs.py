@@ -342,7 +342,7 @@ def test_a_damaged_state_is_told(run: Run, tmp_path: Path) -> None:
     folder = copy_of(run, tmp_path / "run")
     again = lambda: train(stripes(), out=folder, resume=True, **CHOICES)  # noqa: E731
     (folder / runs.STATE).write_bytes((folder / runs.STATE).read_bytes()[:-100])
-    assert "the run is finished and needs none" in told_in_one_line(again)
+    assert "the run is finished, and there is nothing to resume" in told_in_one_line(again)
     (folder / runs.SUMMARY).unlink()
     said = told_in_one_line(again)
     assert "cannot be read" in said

@@ -377,7 +377,7 @@ def refuse_broken(folder: Path) -> None:
 def _without_state(folder: Path) -> str:
     """What can be done with a run that cannot go on bit for bit."""
     if (folder / SUMMARY).exists():
-        return "the run is finished and needs none: leave --resume away"
+        return "the run is finished, and there is nothing to resume"
     try:
         run = Run.open(folder)
         _ = run.network
