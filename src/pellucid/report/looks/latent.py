@@ -17,7 +17,7 @@ from pellucid.core.files import whole_file
 from pellucid.core.types import View
 from pellucid.report.figures import GREY, Picture, bare, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, quiet
-from pellucid.report.looks.run import short
+from pellucid.report.looks.run import NOTHING, short
 from pellucid.report.words import Sentence, number, percent, quoted, whole
 
 TITLE = "What the codes of pictures are good for"
@@ -50,8 +50,8 @@ _LEGEND, _WRITTEN, _THUMB = 12, 40, 0.36
 #: Held items below which a person is warned.
 _FEW = 50
 
-#: From here on one says how many times as much; from here on components miss nothing but by rounding.
-_TIMES, _NOTHING = 2, 1e6
+#: From here on one says how many times as much.
+_TIMES = 2
 
 
 # -- the figure -----------------------------------------------------------------------------------
@@ -328,7 +328,7 @@ def _lost(view: View) -> Iterator[Sentence]:
     units, ratio = view.options["units"], row["value"] / max(other["value"], 1e-300)
     told = f"{percent(abs(1 - ratio))} {'less' if ratio < 1 else 'more'}"
     if ratio > _TIMES:
-        told = f"{number(ratio)} times as much" if ratio < _NOTHING else "more, for so many components lose nothing"
+        told = f"{number(ratio)} times as much" if ratio < NOTHING else "more, for so many components lose nothing"
     text = (
         f"{whole(units)} number{'s' * (units > 1)} a picture miss {_ends(row, form=number)} a value, squared, on "
         f"{whole(row['items'])} pictures; PCA with as many components {_ends(other, form=number)}"

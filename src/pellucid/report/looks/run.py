@@ -31,7 +31,7 @@ COLUMNS = {
 }
 
 #: So many times the error of principal components are infinitely many: these miss nothing but by rounding.
-_NOTHING = 1e6
+NOTHING = 1e6
 
 #: From this share on of what was learnt that does not carry over to other items, a network has learnt by heart.
 BY_HEART = 0.1
@@ -301,7 +301,7 @@ def _component_words(view: View) -> Iterator[Sentence]:
     if split is None:
         return
     own, ratio = _row(view, split, "pca_mse"), _row(view, split, "error_over_pca")
-    if ratio["value"] > _NOTHING:
+    if ratio["value"] > NOTHING:
         text = "PCA with as many components misses nothing: a code of so many numbers has nothing to leave out. "
         yield Sentence("warning", f"{text}Take one of fewer, such as --model autoencoder:conv-32-8.")
         return
