@@ -40,7 +40,9 @@ def test_masks_that_cannot_be_read_are_told_together(tmp_path: Path) -> None:
     for mask in data.masks[1:]:
         whole = Path(mask).read_bytes()
         Path(mask).write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(BadInput, match=r"given: 7 masks cannot be read: .*1\.png: .*5\.png: .*; and 2 more"):
+    with pytest.raises(
+        BadInput, match=r"given: the masks of 7 pictures cannot be read: .*1\.png: .*5\.png: .*; and 2 more"
+    ):
         regions_of(data, range(8))
     with pytest.raises(BadInput, match=r"1\.png: this is no mask"):
         regions_of(data.take([0, 1]), [0, 1])
@@ -151,6 +153,14 @@ def test_what_is_wrong_with_an_outline_is_told_with_its_picture(outlined: Datase
     data = dataclasses.replace(outlined, outlines=((lengths, lengths, None), ()))
     with pytest.raises(BadInput, match=r"x.npz.*: the run lengths do not fill a picture of 8 × 8; write them again"):
         regions_of(data, [0])
+
+
+def test_all_pictures_whose_outlines_cannot_be_drawn_are_told(outlined: Dataset) -> None:
+    assert outlined.outlines is not None
+    wrong = tuple(RunLengths((5,), 1, 5) for _ in outlined.outlines[0])
+    data = dataclasses.replace(outlined.take([0, 0, 0]), outlines=(wrong, outlined.outlines[0], wrong))
+    with pytest.raises(BadInput, match=r"the outlines of 2 pictures cannot be read: .*run lengths are of a picture"):
+        regions_of(data, [0, 1, 2])
 
 
 def test_a_crowd_is_of_no_region_and_no_background(outlined: Dataset) -> None:

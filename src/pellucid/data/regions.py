@@ -8,8 +8,9 @@ all the numbers there are, 255 is the region.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,13 +20,15 @@ from pellucid.data.dataset import Dataset
 from pellucid.data.masks import UNJUDGED, read_mask
 from pellucid.data.outlines import Outline
 
+T, R = TypeVar("T"), TypeVar("R")
+
 #: A pixel of which nobody knows what it shows.
 UNKNOWN = -1
 
 #: What is called so is no region but what is left over.
 REST = ("background", "outside", "nothing", "rest")
 
-#: How many masks are named that cannot be read.
+#: How many pictures are named of which masks or outlines cannot be read.
 NAMED = 5
 
 #: Masks whose pixels are counted, where names say which regions there are.
@@ -63,7 +66,7 @@ def regions_of(data: Dataset, training: Sequence[int]) -> Regions:
         return _of_outlines(data, training)
     known = [i for i in training if data.masks[i]]
     looked = known[:COUNTED] if data.mask_names else known
-    each = _each_counted([data.masks[i] for i in looked], data.source)
+    each = _each(_numbers, (data.masks[i] for i in looked), data.source, "masks")
     counted = sum(each, Counter[int]())
     if data.mask_names:
         names = _named(data, counted, looked)
@@ -75,12 +78,12 @@ def regions_of(data: Dataset, training: Sequence[int]) -> Regions:
     return Regions(tuple(names[n] for n in numbers), numbers, tuple(counted[n] for n in numbers))
 
 
-def _each_counted(masks: Sequence[str | None], where: str) -> list[Counter[int]]:
-    """The numbers in each; those that cannot be read are told together."""
+def _each(take: Callable[[T], R], things: Iterable[T], where: str, what: str) -> list[R]:
+    """``take`` of each; all that cannot be read are told together. what: those, and what is being counted."""
     found, broken = [], []
-    for mask in track(masks, "counting the masks' pixels"):
+    for thing in track(list(things), f"counting the {what}' pixels"):
         try:
-            found.append(_numbers(mask))
+            found.append(take(thing))
         except BadInput as error:
             broken.append(error)
     if len(broken) == 1:
@@ -88,8 +91,8 @@ def _each_counted(masks: Sequence[str | None], where: str) -> list[Counter[int]]
     if broken:
         told = "; ".join(f"{error.where}: {error.what}" for error in broken[:NAMED])
         more = f"; and {len(broken) - NAMED} more" if len(broken) > NAMED else ""
-        cure = "save them again, or leave their pictures out"
-        raise BadInput(f"{len(broken)} masks cannot be read: {told}{more}", where=where, cure=cure)
+        cure = "mend them, or leave their pictures out"
+        raise BadInput(f"the {what} of {len(broken)} pictures cannot be read: {told}{more}", where=where, cure=cure)
     return found
 
 
@@ -195,10 +198,13 @@ def _of_outlines(data: Dataset, training: Sequence[int]) -> Regions:
     if len(kinds) > MOST:
         raise BadInput(f"there are {len(kinds)} kinds of objects", where=data.source, cure=f"keep at most {MOST}")
     names = (REST[0], *kinds)
-    counts = np.zeros(len(names), np.int64)
-    for i in track(list(training)[:COUNTED], "counting the outlines' pixels"):
+
+    def counted(i: int) -> np.ndarray:
         told = _drawn(data, i, names, apart=False)
-        counts += np.bincount(told[told != UNKNOWN], minlength=len(names))
+        return np.bincount(told[told != UNKNOWN], minlength=len(names))
+
+    each = _each(counted, list(training)[:COUNTED], data.source, "outlines")
+    counts = np.sum(each, axis=0, dtype=np.int64) if each else np.zeros(len(names), np.int64)
     return Regions(names, tuple(range(len(names))), tuple(counts.tolist()))
 
 
