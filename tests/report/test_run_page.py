@@ -13,8 +13,8 @@ import pellucid
 from pellucid.core.types import View
 from pellucid.report.figures import as_png
 from pellucid.report.look import look_of
-from pellucid.report.looks.run import alike, metric_name
 from pellucid.report.run_page import write_run
+from pellucid.report.scores import alike, metric_name
 from pellucid.report.words import Sentence
 
 LOOK = look_of("run")

@@ -15,7 +15,7 @@ import pellucid
 from pellucid.core.errors import BadInput
 from pellucid.data.dataset import Stack
 from pellucid.report.looks.prediction import words
-from pellucid.report.looks.run import metric_name
+from pellucid.report.scores import metric_name
 from pellucid.training.nonfinite import NonFinite
 from pellucid.training.plan import Plan
 from pellucid.training.runs import Run

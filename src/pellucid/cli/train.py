@@ -233,7 +233,7 @@ def _tell_classes(setup: Setup, splits: Sequence[str]) -> None:
 
 def _tell(summary: Mapping[str, Any], folder: Path) -> None:
     """What it scores, what to beware of, where the report is, and what to do next."""
-    from pellucid.report.looks.run import metric_name
+    from pellucid.report.scores import metric_name
     from pellucid.report.words import visible
 
     print()
@@ -256,7 +256,7 @@ def _values(row: Mapping[str, Any]) -> list[float | None]:
 
 
 def _figure(value: float | None) -> str:
-    from pellucid.report.looks.run import short
+    from pellucid.report.scores import short
 
     return "–" if value is None else short(value)
 

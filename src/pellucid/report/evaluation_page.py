@@ -9,9 +9,9 @@ from typing import Any
 from pellucid.core.types import View
 from pellucid.report.figures import as_png
 from pellucid.report.look import look_of
-from pellucid.report.looks.run import cell
 from pellucid.report.render import figure_text
 from pellucid.report.run import Run
+from pellucid.report.scores import cell
 from pellucid.report.view_page import MOST_ROWS, Attached, texts_of, write_view
 
 #: Headings of the rows of classes or labels, by key.

@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from pellucid.core.types import View
 from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, quiet
-from pellucid.report.looks.run import CELLS, interval_words, metric_name, short
+from pellucid.report.scores import CELLS, interval_words, metric_name, short
 from pellucid.report.words import Sentence, quoted, whole
 
-__all__ = ["CELLS"]  # told as those of a run
+__all__ = ["CELLS"]  # told as scores are
 
 TITLE = "What was learnt without labels"
 

@@ -14,10 +14,10 @@ from pellucid.core.types import View
 from pellucid.report.cases import cases_figure, short_name
 from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, OWN, quiet
-from pellucid.report.looks.run import CELLS, beats, interval_words, metric_name, perfect_words, short
+from pellucid.report.scores import CELLS, beats, interval_words, metric_name, perfect_words, short
 from pellucid.report.words import Sentence, percent, quoted, whole
 
-__all__ = ["CELLS"]  # told as those of a run
+__all__ = ["CELLS"]  # told as scores are
 
 TITLE = "How good it is on items that it has not seen"
 

@@ -17,7 +17,7 @@ from pellucid.core.files import whole_file
 from pellucid.core.types import View
 from pellucid.report.figures import GREY, Picture, bare, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, quiet
-from pellucid.report.looks.run import NOTHING, short
+from pellucid.report.scores import NOTHING, short
 from pellucid.report.words import Sentence, number, percent, quoted, whole
 
 TITLE = "What the codes of pictures are good for"

@@ -195,10 +195,8 @@ def _more(view: View) -> Iterator[Sentence]:
         text = "No labels were given: what counts as lost is how far the answers move from the network's own."
         yield Sentence("fact", text)
         if found.get("is_answer"):
-            text = (
-                f"Nothing runs behind {quoted(view.options['layer'])}: it is the answer itself, so a unit is worth as "
-            )
-            yield Sentence("warning", f"{text}much as it varies. Train a head on it, and ask what that one needs.")
+            text = f"Nothing runs behind {quoted(view.options['layer'])}: it is the answer itself, so a unit is worth "
+            yield Sentence("warning", f"{text}as much as it varies. Train a head on it, and ask what that one needs.")
     if "active" in found:
         yield Sentence(
             "fact",

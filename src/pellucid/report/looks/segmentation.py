@@ -14,11 +14,11 @@ from pellucid.report.cases import short_name
 from pellucid.report.figures import GREY, Picture, printable, title
 from pellucid.report.layer_curves import BLUE, ORANGE, quiet
 from pellucid.report.looks.evaluation import draw_confusion, left_words, score_words, seen_words
-from pellucid.report.looks.run import CELLS, short
 from pellucid.report.painted import cards_figure, painted
+from pellucid.report.scores import CELLS, short
 from pellucid.report.words import Sentence, percent, quoted, whole
 
-__all__ = ["CELLS"]  # told as those of a run
+__all__ = ["CELLS"]  # told as scores are
 
 TITLE = "How good its masks are on pictures that it has not seen"
 
