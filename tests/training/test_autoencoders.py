@@ -86,7 +86,7 @@ def test_a_code_unit_is_explained_by_the_command_that_the_run_names(
 ) -> None:
     run = pellucid.train(digits(60), out=tmp_path / "run", task="autoencoder", model="autoencoder:conv-4-5", epochs=1)
     picture = tmp_path / "digit.npy"
-    np.save(picture, digits(1).items.array[0])  # type: ignore[union-attr]
+    np.save(picture, digits(1)[0].array)
     words = shlex.split(run.summary["next"]["what a unit looks at"].replace("IMAGES", str(picture)))[1:]
     code, out, err = call(monkeypatch, capfd, *words, "--method", "gradient", "--out", tmp_path / "page")
     assert (code, "report:" in out) == (0, True), err
@@ -233,7 +233,7 @@ def test_a_classifier_is_no_autoencoder() -> None:
 
 def test_a_cam_of_a_code_unit_looks_at_the_encoder() -> None:
     network = fit(setup(digits(60), "autoencoder:conv-4-5", epochs=1)).network
-    picture = torch.from_numpy(digits(1).items.array)[:, None]  # type: ignore[union-attr]
+    picture = torch.from_numpy(digits(1)[0].array)[None, None]
     told = pellucid.explain(network, picture, "grad_cam", unit="code:2")
     assert told.receipt.layer == "encoder.stage1"
     same = pellucid.explain(network, picture, "grad_cam", unit="code:2", layer="encoder.stage1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,18 +25,18 @@ from training.learnable import undrawn  # noqa: F401  (a fixture)
 IRIS = load_iris(as_frame=True)
 FRAME = IRIS.data.assign(species=IRIS.target_names[IRIS.target])
 FEATURES = tuple(IRIS.feature_names)
-CHOICES = {"model": "linear", "epochs": 30, "lr": 0.05}
+CHOICES: dict[str, Any] = {"model": "linear", "epochs": 30, "lr": 0.05}
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     folder = tmp_path_factory.mktemp("tables")
     FRAME.to_csv(folder / "iris.csv", index=False)
-    return train(folder / "iris.csv", out=folder / "run", **CHOICES)  # type: ignore[arg-type]
+    return train(folder / "iris.csv", out=folder / "run", **CHOICES)
 
 
-def decided(run: Run, given: object) -> list[str]:
-    return [row["decision"] for row in predict(run, given).table]  # type: ignore[arg-type]
+def decided(run: Run, given: Any) -> list[str]:
+    return [row["decision"] for row in predict(run, given).table]
 
 
 def test_a_run_knows_its_columns(run: Run) -> None:
@@ -110,7 +111,7 @@ def test_the_column_that_was_learnt_is_no_feature_later(tmp_path: Path) -> None:
     frame = FRAME.assign(number=IRIS.target)  # the last column, which no label= leaves as the one to learn
     frame.drop(columns="species").to_csv(tmp_path / "t.csv", index=False)
     label = FEATURES[3]
-    run = train(tmp_path / "t.csv", out=tmp_path / "run", task="regression", labels=(label,), **CHOICES)  # type: ignore[arg-type]
+    run = train(tmp_path / "t.csv", out=tmp_path / "run", task="regression", labels=(label,), **CHOICES)
     assert run.features == (*FEATURES[:3], "number")
     assert evaluate(run, split="all").options["items"] == 150
     assert len(predict(run, str(tmp_path / "t.csv")).table) == 150

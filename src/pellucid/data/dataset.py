@@ -222,6 +222,11 @@ class Dataset:
         boxes = None if self.boxes is None else self.boxes[i]
         return np.zeros(0, bool) if boxes is None else boxes.single() & self.asked(i, len(boxes.kinds))
 
+    def asked_corners(self, i: int) -> np.ndarray:
+        """The corners of those boxes: [k, 4] as x0, y0, x1, y1 in the picture's pixels."""
+        boxes = None if self.boxes is None else self.boxes[i]
+        return np.zeros((0, 4)) if boxes is None else boxes.corners[self.asked_boxes(i)]
+
     def where(self, split: str) -> Dataset:
         """The items of one split; an error where there are none."""
         if self.split is None or split not in self.split:

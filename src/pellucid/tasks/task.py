@@ -218,10 +218,9 @@ def _sizes(data: Dataset, training: Sequence[int]) -> tuple[tuple[float, float],
     """Evenly drawn from the training boxes, by area: width and height as shares of the picture's."""
     found: list[np.ndarray] = []
     for i in training:
-        own = None if data.boxes is None else data.boxes[i]
-        if own is not None and data.asked_boxes(i).any():
+        asked = data.asked_corners(i)
+        if len(asked):
             height, width = data[i].array.shape[:2]
-            asked = own.corners[data.asked_boxes(i)]
             found.append((asked[:, 2:] - asked[:, :2]) / [width, height])
     if not found:
         return ()

@@ -102,11 +102,12 @@ def _of_pictures(data: Dataset, size: tuple[int, int] | None, *, squeeze: bool) 
     problems = data.problems
     if data.split is not None and "train" in data.split:
         data = data.where("train")
-    rows = [i for i in range(len(data)) if data.asked_boxes(i).any()]
+    corners = {i: asked for i in range(len(data)) if len(asked := data.asked_corners(i))}
+    rows = list(corners)
     if not rows:
         cure = "name a data set in COCO's or YOLO's form, or a table of widths and heights"
         raise BadInput("the data tell of no boxes", where=data.source, cure=cure)
-    own = [_sides(data.boxes[i].corners[data.asked_boxes(i)]) for i in rows]  # type: ignore[index,union-attr]
+    own = list(map(_sides, corners.values()))
     unit = OWN
     if size is not None:
         own = [sides * factor for sides, factor in zip(own, _factors(data, rows, size, squeeze=squeeze), strict=True)]
