@@ -107,9 +107,12 @@ def judged(module: nn.Module, own: list[Board]) -> Interval:
 
 
 def interval(summaries: np.ndarray) -> Interval:
-    map50 = lambda rows: float(np.nanmean(scores.precisions(summaries[rows], len(KINDS), [0])))  # noqa: E731
     draws = drawn_rows(len(summaries), None, seed=0)
-    return Interval(map50(np.arange(len(summaries))), np.array([map50(rows) for rows in draws]))
+    return Interval(map50(summaries), np.array([map50(summaries[rows]) for rows in draws]))
+
+
+def map50(summaries: np.ndarray) -> float:
+    return float(np.nanmean(scores.precisions(summaries, len(KINDS), [0])))
 
 
 def dataset(own: list[Board]) -> Dataset:
