@@ -14,6 +14,7 @@ import pellucid
 from nets import SIZE, images, module, network
 from pellucid.attribution import cams
 from pellucid.attribution.rise import random_masks
+from pellucid.models.grid import OBJECT, GridDetector, level_of_places
 
 Array = np.ndarray
 
@@ -114,6 +115,17 @@ def test_cam_is_grad_cam_where_it_applies_and_adds_up_to_the_logit() -> None:
     np.testing.assert_allclose(np.einsum("k,nkhw->n", weight, a) / a[0, 0].size, logit, rtol=1e-4)
     # Interpolation to twice the size makes each value count four times, but for the borders.
     np.testing.assert_allclose(cam.values.mean((1, 2, 3)) * a[0, 0].size, logit, rtol=0.1)
+
+
+@pytest.mark.parametrize("level", range(3))
+def test_boxes_of_each_level_are_seen_in_the_map_that_all_are_computed_from(level: int) -> None:
+    torch.manual_seed(0)
+    grid = GridDetector(3, 2, width=2)
+    net = pellucid.open(grid, input=pellucid.InputSpec((32, 32), (0.0,) * 3, (1.0,) * 3, crop=None))
+    place = int(torch.nonzero(level_of_places((32, 32)) == level)[0])
+    found = pellucid.explain(net, torch.rand(1, 3, 32, 32), "grad_cam", lambda out: out[:, place, OBJECT], relu=False)
+    assert found.receipt.layer == "merge16"
+    assert np.abs(found.values).max() > 0
 
 
 def test_score_cam_against_loops() -> None:

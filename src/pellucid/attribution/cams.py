@@ -14,6 +14,7 @@ from pellucid.attribution.target import Target
 from pellucid.core.errors import BadInput
 from pellucid.core.progress import track
 from pellucid.models.capture import hooks, with_gradient
+from pellucid.models.grid import SHARED, GridDetector
 from pellucid.models.layers import Layer, last_map
 from pellucid.models.network import Network
 from pellucid.models.parts import Until
@@ -203,6 +204,8 @@ def spatial_layer(network: Network, layer: str | None) -> tuple[str, str]:
         what = what if unit is None else f"no stage with a feature map is before {unit.name!r}"
         cure = "choose a layer with a feature map by layer= (--layer; see pellucid layers)"
         raise BadInput(what, where=network.name, cure=cure)
+    if unit is None and isinstance(network.module, GridDetector):
+        return SHARED, "the last feature map that the boxes of all levels are computed from"
     before = None if unit is not None else _before_the_output(network, last)
     if before is not None:
         return before.name, f"the last feature map before the output ({'{} × {}'.format(*before.resolution)})"

@@ -18,6 +18,9 @@ from pellucid.models.standardise import Standardise
 #: Channels of the first map where nobody says; the sides of a cell; boxes a cell.
 WIDTH, STRIDES, BOXES = 16, (4, 8, 16), 3
 
+#: The last map that the boxes of all levels are computed from.
+SHARED = f"merge{STRIDES[-1]}"
+
 #: Of a box: its edges x0, y0, x1, y1, and whether it holds anything; behind them one number a class.
 EDGES, OBJECT, FIRST_CLASS = slice(0, 4), 4, 5
 

@@ -26,9 +26,9 @@ QUESTIONS = {
 
 #: How to read a panel and its words.
 LEGEND = (
-    f"Red speaks for the class, blue against it. Full colour is the {colours.PERCENTILE}th percentile of |value| of "
-    "each map: compare where the colours lie, not how strong they are. Gap: how far a map’s sum lies from what its "
-    "method promises. Error: the relative standard error of a map that is drawn at random."
+    f"Red speaks for what is explained, blue against it. Full colour is the {colours.PERCENTILE}th percentile of "
+    "|value| of each map: compare where the colours lie, not how strong they are. Gap: how far a map’s sum lies from "
+    "what its method promises. Error: the relative standard error of a map that is drawn at random."
 )
 
 #: The resolution at which a panel shows an input of 224 pixels as it is.
